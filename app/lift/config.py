@@ -1,0 +1,176 @@
+"""The method's settings and its presets. Knows numbers only: no torch, no model, no files.
+
+The defaults are those of the paper (arXiv 2502.14644): Table 8 for Llama-3 with Gated Memory on
+LooGLE. Where the paper is silent, the field says whose choice the default is.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+
+class UnknownPresetError(ValueError):
+    """No preset has this name."""
+
+
+class InvalidOptionError(ValueError):
+    """A method option is unknown, of the wrong type, or contradicts another."""
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, slots=True)
+class MethodConfig:
+    """All that decides how a document becomes an adapter and how it is asked.
+
+    Raises `ValueError` at construction when settings contradict each other.
+    """
+
+    segment_tokens: int = 2048
+    """ℓ, length of one segment in tokens (section 3.1, Table 8)."""
+    stride_tokens: int = 768
+    """s, distance between the starts of neighbouring segments in tokens (section 3.1, Table 8)."""
+    recitation_context_tokens: int = 4096
+    """Length of the head-and-tail context in front of a segment (section 3.2); 0 trains without."""
+    recitations_per_context: int = 1
+    """Segments that share one drawn context; the paper draws anew for each segment."""
+
+    num_qa_pairs: int = 10
+    """Question/answer pairs written for a document (section 3.3, Table 8)."""
+    qa_sentences: int = 16
+    """Consecutive sentences that a question/answer pair is written from (appendix A)."""
+    qa_attempts: int = 5
+    """Samples drawn for one pair before it is given up (the authors' code)."""
+
+    memory_width_factor: int = 2
+    """Inner width of the memory m as a multiple of the head size D (the authors' code)."""
+    memory_init_scale: float = 1.0
+    """Factor on the initial weights of m and g; 1 is the authors' choice, which keeps m near 0."""
+
+    recitation_epochs: int = 3
+    """Stage 1: epochs over the recitations (Table 8)."""
+    joint_epochs: int = 5
+    """Stage 2: epochs over recitations and question/answer pairs together (Table 8)."""
+    examples_per_step: int | None = None
+    """Examples of one optimiser step; None takes one step an epoch, over all (Table 8)."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW (Table 8)."""
+    warmup_steps: int = 0
+    """Optimiser steps of linear warm-up (Table 8: none)."""
+    final_learning_rate_fraction: float = 1.0
+    """Learning rate of the last step over the peak, reached linearly; 1 is the paper's constant."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay of AdamW (Table 8)."""
+    beta1: float = 0.9
+    """First moment's decay of AdamW (Table 8)."""
+    beta2: float = 0.98
+    """Second moment's decay of AdamW (Table 8)."""
+    epsilon: float = 1e-8
+    """Denominator's floor of AdamW (Table 8)."""
+    max_gradient_norm: float = 1.0
+    """Gradient norm that a step is clipped to (Table 8)."""
+    checkpoint_activations: bool = True
+    """Recompute activations in the backward pass: less memory, same gradients."""
+
+    window_tokens: int = 8000
+    """The prompt's limit when answering, in tokens (section 4.1)."""
+    context_tokens: int = 7800
+    """Most tokens of truncated context in a prompt; what is left holds the question."""
+    seed: int = 0
+    """Seed of everything random in lifting a document."""
+
+    def __post_init__(self) -> None:
+        positive = (
+            "segment_tokens stride_tokens recitations_per_context qa_sentences qa_attempts "
+            "memory_width_factor window_tokens context_tokens learning_rate max_gradient_norm"
+        )
+        for name in positive.split():
+            _require(getattr(self, name) > 0, f"{name} must be above 0")
+        not_negative = (
+            "recitation_context_tokens num_qa_pairs recitation_epochs joint_epochs warmup_steps "
+            "weight_decay memory_init_scale seed"
+        )
+        for name in not_negative.split():
+            _require(getattr(self, name) >= 0, f"{name} must not be negative")
+        _require(
+            self.stride_tokens <= self.segment_tokens,
+            "stride_tokens must not exceed segment_tokens: tokens between two segments would be lost",
+        )
+        _require(
+            self.context_tokens < self.window_tokens,
+            "context_tokens must be below window_tokens: the question needs room",
+        )
+        _require(
+            self.recitation_epochs + self.joint_epochs > 0,
+            "recitation_epochs and joint_epochs must not both be 0",
+        )
+        _require(
+            self.examples_per_step is None or self.examples_per_step > 0,
+            "examples_per_step must be above 0, or null for one step an epoch",
+        )
+        _require(
+            0 <= self.final_learning_rate_fraction <= 1,
+            "final_learning_rate_fraction must lie between 0 and 1",
+        )
+        _require(math.isfinite(self.learning_rate), "learning_rate must be finite")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
+    {
+        "paper": MethodConfig(),
+        "quick": MethodConfig(
+            segment_tokens=128,
+            stride_tokens=48,
+            recitation_context_tokens=256,
+            recitations_per_context=4,
+            window_tokens=512,
+            context_tokens=440,
+            num_qa_pairs=30,
+            recitation_epochs=1,
+            joint_epochs=1,
+            examples_per_step=4,
+            learning_rate=2e-3,
+            warmup_steps=10,
+            final_learning_rate_fraction=0.05,
+            checkpoint_activations=False,
+        ),
+    }
+)
+"""Named settings. `paper` is Table 8; `quick` keeps its proportions at a sixteenth of the length,
+for two CPU cores, and takes many small optimiser steps."""
+
+_method = TypeAdapter(MethodConfig)
+
+
+def resolve_method(preset: str, options: Mapping[str, Any]) -> MethodConfig:
+    """Return the settings of `preset` with `options` laid over them.
+
+    Raises:
+        UnknownPresetError: no such preset; the message lists those there are.
+        InvalidOptionError: an option is unknown, of the wrong type, or contradicts another.
+    """
+    if preset not in PRESETS:
+        raise UnknownPresetError(f"unknown preset {preset!r}; there are {', '.join(PRESETS)}")
+    try:
+        return _method.validate_json(json.dumps(asdict(PRESETS[preset]) | dict(options)))
+    except ValidationError as error:
+        raise InvalidOptionError(_first_problem(error)) from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "unexpected_keyword_argument":
+        known = ", ".join(asdict(PRESETS["paper"]))
+        return f"unknown option {name!r}; known are {known}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"option {name}: {message}" if name else message
