@@ -1,0 +1,17 @@
+"""What the method refuses. Each message says what was wrong and what to do; no status codes here."""
+
+
+class LiftError(Exception):
+    """Base of the method's errors. Trying again with the same input fails again."""
+
+
+class BaseModelError(LiftError):
+    """The base model cannot be had, or its attention cannot carry a memory."""
+
+
+class AdapterError(LiftError):
+    """The adapter file is damaged, of another format, or belongs to another base model."""
+
+
+class DocumentError(LiftError):
+    """The text cannot be lifted with these settings on this base model."""
