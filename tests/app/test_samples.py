@@ -1,4 +1,4 @@
-"""The promises of the sample documents: length, provable answers, facts out of the window's sight."""
+"""The promises of the samples: length, provable answers, facts out of the window's sight."""
 
 import re
 from itertools import pairwise
