@@ -20,12 +20,15 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """SQLAlchemy URL; unset is SQLite in the data folder."""
     broker_url: str | None = None
-    """Redis URL for Celery; unset is an embedded Valkey in the data folder."""
+    """Redis URL for Celery; unset is an embedded Valkey in the data folder, reached over a Unix
+    socket as `redis+socket://`: kombu and Celery read that form, `redis.from_url` does not."""
     store_url: str | None = None
     """`file://` URL of the folder for documents and adapters; unset is in the data folder."""
 
     model: str = "smollm2"
     """Base model: `smollm2`, a local folder, a GGUF file, or a Hugging Face id."""
+    model_cache_dir: Path = Field(default_factory=lambda values: values["data_dir"] / "models")
+    """Folder for base models that were converted on this machine; by default in the data folder."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`; auto takes CUDA where there is one."""
     dtype: str = "auto"
@@ -37,6 +40,8 @@ class Settings(BaseSettings):
     """Address the API listens on."""
     port: int = 8000
     """Port the API listens on; 0 takes a free one."""
+    url: str = "http://127.0.0.1:8000"
+    """Server that `lift upload`, `lift ask` and `lift status` talk to."""
     max_document_bytes: int = 20 * 1024 * 1024
     """Largest upload, in bytes."""
     max_answer_tokens: int = 512
@@ -62,8 +67,3 @@ class Settings(BaseSettings):
     def resolved_store_url(self) -> str:
         """The store's URL, a folder in the data folder by default."""
         return self.store_url or f"file://{self.data_dir.resolve() / 'store'}"
-
-    @property
-    def model_cache_dir(self) -> Path:
-        """Folder for base models that were converted on this machine."""
-        return self.data_dir / "models"
