@@ -1,0 +1,96 @@
+"""Training examples: what is shown and what is supervised. Knows token ids, no tensors.
+
+Examples over one context form a group. A group becomes one row of training: the context is
+computed once, and the examples behind it do not see each other (`packing.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from app.lift.base_model import BaseModel
+from app.lift.config import MethodConfig
+from app.lift.observer import QAPair
+from app.lift.prompts import GAP, answering_context, question_prompt, recitation_prompt
+
+_MAX_QUESTIONS_PER_GROUP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request and the reply that is learnt; only `target` is supervised."""
+
+    request: tuple[int, ...]
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleGroup:
+    """Examples behind one shared prefix (chat opening and context)."""
+
+    prefix: tuple[int, ...]
+    examples: tuple[Example, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that a forward pass over this group processes."""
+        return len(self.prefix) + sum(len(e.request) + len(e.target) for e in self.examples)
+
+
+def recitation_groups(
+    base: BaseModel,
+    tokens: Sequence[int],
+    segments: Sequence[Sequence[int]],
+    method: MethodConfig,
+    random: Random,
+) -> Iterator[ExampleGroup]:
+    """Yield one epoch of recitations: truncated context + request → segment (section 3.2).
+
+    r ~ U[0, `recitation_context_tokens`] tokens of the context come from the head and the rest from
+    the tail, drawn anew for each group of `recitations_per_context` segments.
+    """
+    order = random.sample(range(len(segments)), len(segments))
+    room = method.recitation_context_tokens - len(base.tokenize(GAP))
+    for members in _chunks(order, method.recitations_per_context):
+        head = random.randint(0, max(0, room))
+        context = answering_context(base, tokens, method.recitation_context_tokens, head)
+        prompt = recitation_prompt(base, context)
+        examples = (Example(prompt.request, tuple(segments[index])) for index in members)
+        yield ExampleGroup(prompt.prefix, tuple(examples))
+
+
+def question_groups(
+    base: BaseModel,
+    tokens: Sequence[int],
+    pairs: Sequence[QAPair],
+    method: MethodConfig,
+    random: Random,
+) -> Iterator[ExampleGroup]:
+    """Yield one epoch of the auxiliary task: the context shown when answering + question → answer.
+
+    All pairs are asked over the same context (section 3.3).
+    """
+    context = answering_context(base, tokens, method.context_tokens)
+    order = random.sample(range(len(pairs)), len(pairs))
+    for members in _chunks(order, questions_per_group(method)):
+        prompts = [question_prompt(base, context, pairs[index].question) for index in members]
+        replies = [reply_ids(base, pairs[index].answer) for index in members]
+        examples = (
+            Example(prompt.request, reply) for prompt, reply in zip(prompts, replies, strict=True)
+        )
+        yield ExampleGroup(prompts[0].prefix, tuple(examples))
+
+
+def questions_per_group(method: MethodConfig) -> int:
+    """Return how many questions share a row: a saving of time that changes no gradient."""
+    return min(_MAX_QUESTIONS_PER_GROUP, method.examples_per_step or _MAX_QUESTIONS_PER_GROUP)
+
+
+def reply_ids(base: BaseModel, answer: str) -> tuple[int, ...]:
+    """Return an answer as the model would give it: its tokens and the end of the turn."""
+    end = () if base.chat.reply_end is None else (base.chat.reply_end,)
+    return (*base.tokenize(answer), *end)
+
+
+def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,0 +1,117 @@
+"""A group of examples as one row of tensors, and its loss.
+
+The row is [prefix | example 1 | example 2 | …]. Positions restart behind the prefix for each
+example, and a block mask keeps the examples from seeing each other, so the loss and its gradient
+are those of the examples taken one by one.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from app.lift.base_model import BaseModel
+from app.lift.examples import ExampleGroup
+
+
+class PackedRow(NamedTuple):
+    """One row of training, T tokens, N of them supervised."""
+
+    input_ids: Tensor
+    """[1, T]"""
+    positions: Tensor
+    """[1, T], restarting behind the prefix for each example."""
+    blocks: Tensor
+    """[T], 0 for the prefix, else the example's number from 1."""
+    predictors: Tensor
+    """[N], index of the token whose logits predict a supervised token."""
+    labels: Tensor
+    """[N], the supervised tokens."""
+    weights: Tensor
+    """[N], one over the number of supervised tokens of the same example."""
+
+
+def pack(group: ExampleGroup) -> PackedRow:
+    """Lay a group out as one row."""
+    ids, positions = list(group.prefix), list(range(len(group.prefix)))
+    blocks = [0] * len(ids)
+    predictors: list[int] = []
+    labels: list[int] = []
+    weights: list[float] = []
+    for number, example in enumerate(group.examples, start=1):
+        first = len(ids) + len(example.request)
+        length = len(example.request) + len(example.target)
+        ids += [*example.request, *example.target]
+        positions += range(len(group.prefix), len(group.prefix) + length)
+        blocks += [number] * length
+        predictors += range(first - 1, first - 1 + len(example.target))
+        labels += example.target
+        weights += [1 / len(example.target)] * len(example.target)
+    return PackedRow(
+        torch.tensor([ids]),
+        torch.tensor([positions]),
+        torch.tensor(blocks),
+        torch.tensor(predictors),
+        torch.tensor(labels),
+        torch.tensor(weights),
+    )
+
+
+def group_loss(base: BaseModel, group: ExampleGroup) -> Tensor:
+    """Return the sum over the group's examples of their mean token loss, in nats, in float32.
+
+    Logits are computed for the supervised tokens only.
+    """
+    row = pack(group)
+    row = PackedRow(*(tensor.to(base.device) for tensor in row))
+    logits = base.model(
+        input_ids=row.input_ids,
+        position_ids=row.positions,
+        attention_mask=attention_masks(base, row, len(group.examples)),
+        logits_to_keep=row.predictors,
+        use_cache=False,
+    ).logits[0]  # [N, vocabulary]
+    losses = cross_entropy(logits.float(), row.labels, reduction="none")  # [N]
+    return (losses * row.weights).sum()
+
+
+def attention_masks(
+    base: BaseModel, row: PackedRow, num_examples: int
+) -> Tensor | dict[str, Tensor] | None:
+    """Return the block mask as the model takes it: additive [1, 1, T, T], by layer type if mixed.
+
+    None leaves a lone example to the model's own causal mask.
+    """
+    if num_examples == 1:
+        return None
+    allowed = _may_see(row.blocks)
+    config = base.model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    layer_types = set(getattr(config, "layer_types", None) or ())
+    if not window or layer_types == {"full_attention"}:
+        return _additive(allowed, base.dtype)
+    near = allowed & _within(row.positions[0], window)
+    if not layer_types:
+        return _additive(near, base.dtype)
+    return {
+        "full_attention": _additive(allowed, base.dtype),
+        "sliding_attention": _additive(near, base.dtype),
+    }
+
+
+def _may_see(blocks: Tensor) -> Tensor:
+    order = torch.arange(len(blocks), device=blocks.device)
+    causal = order[:, None] >= order[None, :]  # [T, T], query by key
+    same_example = blocks[:, None] == blocks[None, :]
+    in_prefix = (blocks == 0)[None, :]
+    return causal & (same_example | in_prefix)
+
+
+def _within(positions: Tensor, window: int) -> Tensor:
+    return (positions[:, None] - positions[None, :]) < window
+
+
+def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
+    return mask.masked_fill(~allowed, torch.finfo(dtype).min)[None, None]  # [1, 1, T, T]
