@@ -1,0 +1,94 @@
+"""The database: URL, transactions, migrations. Knows SQLite and PostgreSQL, and no table."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+_HOOKS = "after_commit"
+_BEGIN = "sqlite_begin"
+
+
+class Database:
+    """One database as this process uses it. Safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = connect(url)
+        self._reading = self.engine.execution_options(**{_BEGIN: "BEGIN"})
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back by an exception.
+
+        What `after_commit` was given runs when the commit is durable and the connection is back
+        in the pool, so a hook may open a transaction of its own.
+        """
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+        for hook in session.info.get(_HOOKS, ()):
+            hook()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One snapshot that waits for no writer."""
+        with Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def after_commit(session: Session, hook: Callable[[], None]) -> None:
+    """Run `hook` once the transaction of `session` is committed; never if it is rolled back."""
+    session.info.setdefault(_HOOKS, []).append(hook)
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest schema. Several processes may call it at once."""
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(files("migrations")))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for a SQLite or PostgreSQL URL.
+
+    Parameters are hidden in errors: they hold titles and question/answer pairs.
+    """
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    for pragma in (
+        "journal_mode=WAL",  # readers and the one writer do not wait for each other
+        "busy_timeout=30000",  # milliseconds a writer waits for its turn
+        "foreign_keys=ON",
+        "synchronous=FULL",  # a 202 promises that a power cut loses nothing; NORMAL may in WAL mode
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock at once: a read lock that turns into a write lock may deadlock.
+    begin = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(begin)

@@ -1,0 +1,131 @@
+"""What the service refuses: one tree of errors, each with a code, a status, a default message."""
+
+import inspect
+from typing import Any, ClassVar
+
+from starlette.exceptions import HTTPException
+
+
+class ApiError(HTTPException):
+    """The request was refused.
+
+    It is an `HTTPException` because FastAPI answers 400 to any other that ends the reading of a
+    body. Extra fields become members of the problem.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, detail: str | None = None, **extras: Any) -> None:
+        super().__init__(self.status, detail or self.title())
+        self.extras = extras
+
+    @classmethod
+    def title(cls) -> str:
+        """Return the first line of the class's docstring."""
+        return inspect.cleandoc(cls.__doc__ or "").splitlines()[0]
+
+
+class DocumentNotFoundError(ApiError):
+    """There is no document with this id."""
+
+    code, status = "document_not_found", 404
+
+
+class DocumentNotReadyError(ApiError):
+    """The document's memory is not trained yet."""
+
+    code, status = "document_not_ready", 409
+
+
+class DocumentFailedError(ApiError):
+    """The document could not be turned into a memory."""
+
+    code, status = "document_failed", 409
+
+
+class AdapterUnusableError(ApiError):
+    """The document's adapter cannot be used on this server; other documents are unaffected.
+
+    A conflict, not a server error: asking again fails again, a new upload of the document helps.
+    """
+
+    code, status = "adapter_unusable", 409
+
+
+class BodyTooLargeError(ApiError):
+    """The request's body is too large."""
+
+    code, status = "body_too_large", 413
+
+
+class DocumentTooLargeError(ApiError):
+    """The document is too large."""
+
+    code, status = "document_too_large", 413
+
+
+class UnsupportedContentTypeError(ApiError):
+    """The body must be multipart/form-data or application/json."""
+
+    code, status = "unsupported_content_type", 415
+
+
+class DocumentBinaryError(ApiError):
+    """The document is not text."""
+
+    code, status = "document_binary", 415
+
+
+class DocumentEmptyError(ApiError):
+    """The document holds no text."""
+
+    code, status = "document_empty", 422
+
+
+class DocumentUndecodableError(ApiError):
+    """The document's character encoding could not be told."""
+
+    code, status = "document_undecodable", 422
+
+
+class UnknownPresetError(ApiError):
+    """There is no preset of this name."""
+
+    code, status = "unknown_preset", 422
+
+
+class InvalidOptionError(ApiError):
+    """An option is unknown, or has a value that it cannot have."""
+
+    code, status = "invalid_option", 422
+
+
+class InvalidCursorError(ApiError):
+    """The cursor is not one that this server gave out."""
+
+    code, status = "invalid_cursor", 422
+
+
+class TooManyTokensError(ApiError):
+    """The answer asked for is longer than this server allows."""
+
+    code, status = "too_many_tokens", 422
+
+
+class QuestionTooLongError(ApiError):
+    """The question does not fit into the model's window."""
+
+    code, status = "question_too_long", 422
+
+
+class NotReadyError(ApiError):
+    """A part that the server needs does not work."""
+
+    code, status = "not_ready", 503
+
+
+class EngineUnavailableError(ApiError):
+    """The engine that answers questions does not work."""
+
+    code, status = "engine_unavailable", 503

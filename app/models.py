@@ -1,0 +1,182 @@
+"""The tables. Rows only: what may change a job's state stands in `jobs`."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class JobState(StrEnum):
+    """Where a job stands. A document's status is the state of its newest job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with its time zone; SQLite, which knows none, keeps it in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Turn an aware moment into what the database keeps."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "a moment without a time zone"
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Give back an aware moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables, with predictable names for their constraints."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+def _id() -> Mapped[str]:
+    return mapped_column(String(30), primary_key=True)
+
+
+def _parent(column: str) -> Mapped[str]:
+    return mapped_column(String(30), ForeignKey(column, ondelete="CASCADE"), index=True)
+
+
+class Document(Base):
+    """What a user uploaded. Its files lie in the store under keys made from its id."""
+
+    __tablename__ = "documents"
+
+    id: Mapped[str] = _id()
+    title: Mapped[str] = mapped_column(String(500))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the uploaded bytes."""
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    preset: Mapped[str] = mapped_column(String(100))
+    method: Mapped[dict[str, Any]]
+    """All method settings, resolved at upload: a later change of the preset does not reach it."""
+    num_characters: Mapped[int | None] = mapped_column(BigInteger)
+    """Length of the text; null until it was parsed."""
+    num_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    """Length of the text in tokens of the base model; null until an adapter was published."""
+    created_at: Mapped[datetime]
+
+
+class Job(Base):
+    """One run, of several attempts at most, that turns a document into an adapter."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('queued', 'running', 'ready', 'failed', 'cancelled')", name="state"
+        ),
+        CheckConstraint("(state = 'running') = (lease_token IS NOT NULL)", name="lease"),
+        Index(None, "state", "dispatched_at"),
+    )
+
+    id: Mapped[str] = _id()
+    document_id: Mapped[str] = _parent("documents.id")
+    state: Mapped[str] = mapped_column(String(20))
+    attempt: Mapped[int]
+    """Attempts begun so far."""
+    stage: Mapped[str | None] = mapped_column(String(50))
+    completed: Mapped[int | None]
+    total: Mapped[int | None]
+    unit: Mapped[str | None] = mapped_column(String(50))
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    error: Mapped[str | None] = mapped_column(Text)
+    """Why the last attempt failed, in one sentence."""
+    retryable: Mapped[bool | None]
+    """Whether another attempt could succeed; null while nothing has failed."""
+    lease_token: Mapped[str | None] = mapped_column(String(64))
+    """Fencing token of the one attempt that may write; null unless running."""
+    lease_expires_at: Mapped[datetime | None]
+    dispatched_at: Mapped[datetime | None]
+    """When the broker last took a message for it; null if none was sent since it was queued."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """When its last attempt began."""
+    finished_at: Mapped[datetime | None]
+
+
+class Adapter(Base):
+    """The published file of one job. A document answers from its newest."""
+
+    __tablename__ = "adapters"
+
+    id: Mapped[str] = _id()
+    document_id: Mapped[str] = _parent("documents.id")
+    job_id: Mapped[str] = mapped_column(
+        String(30), ForeignKey("jobs.id", ondelete="CASCADE"), unique=True
+    )
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    store_key: Mapped[str] = mapped_column(String(200))
+    base_fingerprint: Mapped[str] = mapped_column(String(200))
+    file_metadata: Mapped[dict[str, Any]] = mapped_column("metadata")
+    """What the file itself says of its making."""
+    created_at: Mapped[datetime]
+
+
+class QAPairRow(Base):
+    """A question/answer pair written in a job's running or last attempt."""
+
+    __tablename__ = "qa_pairs"
+
+    id: Mapped[str] = _id()
+    document_id: Mapped[str] = _parent("documents.id")
+    job_id: Mapped[str] = _parent("jobs.id")
+    question: Mapped[str] = mapped_column(Text)
+    answer: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[str] = mapped_column(Text)
+    start: Mapped[int] = mapped_column(BigInteger)
+    """Offset of the evidence in the document's text, in characters."""
+
+
+class Event(Base):
+    """Something that happened in a job, in the order of the ids."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "job_id", "kind", "attempt", "id"),)
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    job_id: Mapped[str] = mapped_column(String(30), ForeignKey("jobs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(20))
+    """`stage` or `metric`."""
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]

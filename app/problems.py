@@ -1,0 +1,107 @@
+"""The one place that writes a refusal: always application/problem+json (RFC 9457)."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from app.errors import ApiError
+
+MEDIA_TYPE = "application/problem+json"
+_log = structlog.get_logger()
+
+
+class FieldProblem(BaseModel):
+    """One field that was wrong."""
+
+    pointer: str = Field(description="JSON pointer that starts with /body, /query or /path")
+    detail: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused. Some codes add members, which their descriptions name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="urn:lift-server:problem: and the code")
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str = Field(description="Path of the request")
+    errors: list[FieldProblem] | None = None
+
+
+async def handle_exception(request: Request, error: Exception) -> JSONResponse:
+    """Turn any exception that ended a request into its problem."""
+    match error:
+        case ApiError():
+            return problem_response(request.url.path, error)
+        case HTTPException():
+            code = HTTPStatus(error.status_code).name.lower()
+            return _respond(request, error.status_code, code, error.detail, error.headers)
+        case RequestValidationError():
+            fields = [_field_problem(problem) for problem in error.errors()]
+            detail = "; ".join(f"{field['pointer']}: {field['detail']}" for field in fields)
+            return _respond(request, 422, "invalid_request", detail, errors=fields)
+    _log.error("request_crashed", path=request.url.path, exc_info=error)
+    return _respond(request, 500, "internal_error", "The server failed; its log says why.")
+
+
+def problem_response(path: str, error: ApiError) -> JSONResponse:
+    """Write the problem of `error` for the request to `path`."""
+    return _problem(path, error.status, error.code, error.title(), error.detail, error.extras)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare for a route that it may answer these statuses with a problem."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def _respond(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    headers: Any = None,
+    **extras: Any,
+) -> JSONResponse:
+    title = code.replace("_", " ").capitalize() + "."
+    response = _problem(request.url.path, status, code, title, detail, extras)
+    response.headers.update(headers or {})
+    return response
+
+
+def _problem(
+    path: str, status: int, code: str, title: str, detail: str, extras: dict[str, Any]
+) -> JSONResponse:
+    problem = {
+        "type": f"urn:lift-server:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "instance": path,
+    }
+    return JSONResponse(problem | extras, status, media_type=MEDIA_TYPE)
+
+
+def _field_problem(problem: dict[str, Any]) -> dict[str, str]:
+    location: Sequence[str | int] = problem["loc"]
+    return {
+        "pointer": "/" + "/".join(str(part) for part in location),
+        "detail": problem["msg"].removeprefix("Value error, "),
+    }
