@@ -11,6 +11,7 @@ import pytest
 import typer.main
 import yaml
 
+from app.cli.main import app
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,6 @@ def test_gpu_file_speaks_of_known_services(services: dict[str, Any]) -> None:
 @pytest.mark.parametrize("service", OUR_SERVICES)
 def test_service_starts_a_command_that_exists(service: str, services: dict[str, Any]) -> None:
     """Each service runs a subcommand of `lift` with options that this subcommand has."""
-    app = pytest.importorskip("app.cli.main").app
     program, subcommand, *arguments = services[service]["command"]
     parameters = typer.main.get_command(app).commands[subcommand].params
     known = {option for parameter in parameters for option in parameter.opts}
