@@ -1,8 +1,7 @@
-"""What a running attempt notes: its stage, its progress, its figures. A stale lease notes nothing."""
+"""What a running attempt notes: stage, progress, figures, pairs. A stale lease notes nothing."""
 
 import math
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.clock import new_id
 from app.jobs import Lease, change_own
 from app.lift.observer import QAPair, StepMetrics
-from app.models import Document, Event, Job, QAPairRow
+from app.models import Document, Event, EventKind, Job, QAPairRow
 
 
 def start_stage(
@@ -18,7 +17,8 @@ def start_stage(
 ) -> None:
     """Enter a stage that will complete `total` units."""
     change_own(session, lease, stage=stage, completed=0, total=total, unit=unit)
-    _add_event(session, lease, "stage", {"stage": stage, "total": total, "unit": unit}, now)
+    data = {"stage": stage, "total": total, "unit": unit}
+    session.add(Event(job_id=lease.job_id, kind=EventKind.STAGE, data=data, created_at=now))
 
 
 def record_progress(session: Session, lease: Lease, completed: int) -> None:
@@ -29,7 +29,7 @@ def record_progress(session: Session, lease: Lease, completed: int) -> None:
 def record_parsed(session: Session, lease: Lease, num_characters: int) -> None:
     """Note that the document's text is in the store."""
     _hold(session, lease)
-    parsed = update(Document).where(Document.id == _job(session, lease).document_id)
+    parsed = update(Document).where(Document.id == _document_id(session, lease))
     session.execute(parsed.values(num_characters=num_characters))
 
 
@@ -44,7 +44,7 @@ def add_metric(session: Session, lease: Lease, metrics: StepMetrics, now: dateti
         "tokens": metrics.tokens,
     }
     data = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-    _add_event(session, lease, "metric", data, now)
+    session.add(Event(job_id=lease.job_id, kind=EventKind.METRIC, data=data, created_at=now))
 
 
 def add_qa_pair(session: Session, lease: Lease, pair: QAPair) -> None:
@@ -53,7 +53,7 @@ def add_qa_pair(session: Session, lease: Lease, pair: QAPair) -> None:
     session.add(
         QAPairRow(
             id=new_id("qap"),
-            document_id=_job(session, lease).document_id,
+            document_id=_document_id(session, lease),
             job_id=lease.job_id,
             question=pair.question,
             answer=pair.answer,
@@ -67,12 +67,5 @@ def _hold(session: Session, lease: Lease) -> None:
     change_own(session, lease, lease_token=lease.token)
 
 
-def _job(session: Session, lease: Lease) -> Job:
-    return session.scalars(select(Job).where(Job.id == lease.job_id)).one()
-
-
-def _add_event(
-    session: Session, lease: Lease, kind: str, data: dict[str, Any], now: datetime
-) -> None:
-    attempt = _job(session, lease).attempt
-    session.add(Event(job_id=lease.job_id, attempt=attempt, kind=kind, data=data, created_at=now))
+def _document_id(session: Session, lease: Lease) -> str:
+    return session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()

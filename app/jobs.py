@@ -8,10 +8,11 @@ notes along its way stands in `attempts`.
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CursorResult,
     Update,
     case,
     delete,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.clock import new_id
-from app.models import Adapter, Document, Job, JobState, QAPairRow, UtcDateTime
+from app.models import Adapter, Document, Event, EventKind, Job, JobState, QAPairRow, UtcDateTime
 
 
 class LeaseLostError(Exception):
@@ -88,7 +89,7 @@ def claim(session: Session, job_id: str, now: datetime, duration: timedelta) -> 
     """Begin an attempt at a queued job; None if it is not queued any more.
 
     Of any number of callers at once, one gets the lease. An attempt starts from nothing: the
-    question/answer pairs of an earlier one go.
+    question/answer pairs and figures of an earlier one go.
     """
     lease = Lease(job_id, secrets.token_hex(16))
     claimed = _change(
@@ -104,6 +105,7 @@ def claim(session: Session, job_id: str, now: datetime, duration: timedelta) -> 
     if not claimed:
         return None
     session.execute(delete(QAPairRow).where(QAPairRow.job_id == job_id))
+    session.execute(delete(Event).where(Event.job_id == job_id, Event.kind == EventKind.METRIC))
     return lease
 
 
@@ -199,7 +201,7 @@ def _change(session: Session, statement: Update, **values: Any) -> int:
     result = session.execute(
         statement.values(**values).execution_options(synchronize_session=False)
     )
-    return int(result.rowcount)
+    return cast(CursorResult[Any], result).rowcount
 
 
 def _document_id(session: Session, lease: Lease) -> str:

@@ -31,6 +31,15 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    STAGE = "stage"
+    """A stage began."""
+    METRIC = "metric"
+    """The trainer took an optimiser step."""
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment with its time zone; SQLite, which knows none, keeps it in UTC."""
 
@@ -169,14 +178,12 @@ class Event(Base):
     """Something that happened in a job, in the order of the ids."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "job_id", "kind", "attempt", "id"),)
+    __table_args__ = (Index(None, "job_id", "kind", "id"),)
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
     job_id: Mapped[str] = mapped_column(String(30), ForeignKey("jobs.id", ondelete="CASCADE"))
-    attempt: Mapped[int]
     kind: Mapped[str] = mapped_column(String(20))
-    """`stage` or `metric`."""
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

@@ -94,7 +94,6 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("job_id", sa.String(length=30), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -103,9 +102,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
-    op.create_index(
-        "ix_events_job_id_kind_attempt_id", "events", ["job_id", "kind", "attempt", "id"]
-    )
+    op.create_index("ix_events_job_id_kind_id", "events", ["job_id", "kind", "id"])
 
     op.create_table(
         "qa_pairs",
