@@ -1,0 +1,56 @@
+"""Runs the API on an open socket in this process, with uvicorn."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_OPEN_REQUESTS_SECONDS = 5
+
+
+def run_api(
+    app: ASGIApp,
+    listener: socket.socket,
+    when_ready: Callable[[], None],
+    watch: Coroutine[Any, Any, None] | None = None,
+) -> None:
+    """Answer requests until a signal comes or `watch` raises, which then is raised here.
+
+    Open requests are given a few seconds to end.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_OPEN_REQUESTS_SECONDS,
+    )
+    asyncio.run(_run(_Server(config, when_ready), listener, watch or _forever()))
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._when_ready()
+
+    def stop(self, _: object) -> None:
+        self.should_exit = True
+
+
+async def _run(server: _Server, listener: socket.socket, watch: Coroutine[Any, Any, None]) -> None:
+    watching = asyncio.create_task(watch)
+    watching.add_done_callback(server.stop)
+    await server.serve(sockets=[listener])
+    if watching.done():
+        watching.result()
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()

@@ -1,0 +1,30 @@
+"""Ties a command to the life of the process that starts it, even if that one is killed with -9.
+
+`python tether.py PARENT COMMAND...` becomes COMMAND. The kernel's promise is Linux's; elsewhere the
+command runs untied. It stands in front of every child, so it is run as a file and without site
+packages: it starts at once, and no `app` folder where the user happens to stand is taken for ours.
+"""
+
+import ctypes
+import os
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_SIGKILL = 9
+
+
+def tethered(*command: str) -> list[str]:
+    """Return the command line that runs `command` and kills it when the calling thread ends."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def _become(parent: int, command: list[str]) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel knew of us
+        sys.exit(1)
+    os.execvp(command[0], command)  # noqa: S606  no shell is wanted
+
+
+if __name__ == "__main__":
+    _become(int(sys.argv[1]), sys.argv[2:])
