@@ -1,0 +1,18 @@
+"""The settings as a command sees them: the environment, with the command line's options on top."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.cli.console import fail
+from app.settings import Settings
+
+
+def read_settings(**given: Any) -> Settings:
+    """Read the settings; what was given on the command line wins, None was not given."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = "_".join(str(part) for part in ("lift", *problem["loc"])).upper()
+        raise fail(f"{name}: {problem['msg']}") from error

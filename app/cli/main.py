@@ -1,0 +1,28 @@
+"""The command `lift`. Knows the commands' names only."""
+
+import typer
+
+from app.cli import documents, server
+
+app = typer.Typer(
+    help=(
+        "LIFT Server: memorise long documents, ask them. "
+        "`lift serve` runs the server; the other commands talk to one."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+for command in (
+    server.serve,
+    documents.upload,
+    documents.ask,
+    documents.status,
+    server.api,
+    server.worker,
+    server.migrate,
+):
+    app.command()(command)
+
+if __name__ == "__main__":
+    app(prog_name="lift")

@@ -1,0 +1,115 @@
+"""`lift serve` and its parts alone: `lift api`, `lift worker`, `lift migrate`.
+
+What a command needs is imported inside it: `lift status` must not wait for torch.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.console import err, fail, out
+from app.cli.environment import read_settings
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.embedded.serving import Api
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on; LIFT_HOST by default.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port, 0 for any free one; LIFT_PORT by default."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(file_okay=False, help="Folder for all that is kept; LIFT_DATA_DIR by default."),
+]
+
+
+def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Run everything: API, model, worker and, unless LIFT_BROKER_URL names another, a Valkey."""
+    from app.embedded.serving import Told
+    from app.embedded.serving import serve as run
+
+    settings = read_settings(host=host, port=port, data_dir=data_dir)
+    told = Told(ready=lambda url, api: _announce(url, api, settings), trouble=_say)
+    _say(f"starting with {settings.model}; a first start converts or downloads the model")
+    with _clear_endings():
+        run(settings, _load_api, told)
+
+
+def api(host: Host = None, port: Port = None) -> None:
+    """Run the API with the model, and nothing else; needs LIFT_BROKER_URL."""
+    from app.embedded.api import run_api
+    from app.embedded.listening import listening, url_of
+
+    settings = read_settings(host=host, port=port)
+    _require_broker(settings)
+    with _clear_endings(), listening(settings.host, settings.port) as listener:
+        loaded = _load_api(settings)
+        run_api(loaded.app, listener, lambda: _announce(url_of(listener), loaded, settings))
+
+
+def worker() -> None:
+    """Run one worker, and nothing else; needs LIFT_BROKER_URL."""
+    from app.embedded.worker import worker_command
+
+    _require_broker(read_settings())
+    command = worker_command("INFO")
+    os.execv(command[0], command)  # noqa: S606  no shell is wanted
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from app.db import migrate as bring_up
+
+    settings = read_settings()
+    if settings.database_url is None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bring_up(settings.resolved_database_url)
+    _say("the database has the newest schema")
+
+
+def _load_api(settings: Settings) -> "Api":
+    from app.embedded.serving import Api
+    from app.engine.resident import load_answerer
+    from app.main import create_app
+
+    answerer = load_answerer(settings)
+    return Api(create_app(settings, answerer), answerer.describe())
+
+
+@contextmanager
+def _clear_endings() -> Iterator[None]:
+    from app.embedded.errors import ServeError
+    from app.lift.errors import LiftError
+
+    try:
+        yield
+    except (ServeError, LiftError) as error:
+        raise fail(str(error)) from error
+    except KeyboardInterrupt:
+        _say("stopped")
+
+
+def _require_broker(settings: Settings) -> None:
+    if settings.broker_url is None:
+        raise fail(
+            "LIFT_BROKER_URL is not set; set it to the Redis that API and workers share, "
+            "or run everything with `lift serve`"
+        )
+
+
+def _announce(url: str, api: "Api", settings: Settings) -> None:
+    model = ", ".join(f"{name} {value}" for name, value in api.model.items())
+    out.print(f"LIFT Server on {url}", highlight=False, soft_wrap=True)
+    out.print(f"  model  {model}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"  data   {settings.data_dir.resolve()}", highlight=False, soft_wrap=True)
+    out.print("  stop   Ctrl-C", highlight=False)
+
+
+def _say(sentence: str) -> None:
+    err.print(f"lift: {sentence}", markup=False, highlight=False, soft_wrap=True)

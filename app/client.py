@@ -1,0 +1,195 @@
+"""A small client of the server's HTTP interface, for the command line and the demo.
+
+It reads of each response what it needs and lets the rest be, so that it fits newer servers.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, Field, ValidationError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_ANSWER_SECONDS = 600.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_TERMINAL = {"ready", "failed", "cancelled"}
+
+
+class ClientError(Exception):
+    """The server refused or is not there; the message is one sentence for a person."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        """The problem's code, where the server gave one."""
+
+
+class Progress(BaseModel):
+    """How far the running stage is."""
+
+    completed: int
+    total: int
+    unit: str
+
+
+class Loss(BaseModel):
+    """The training loss of one optimiser step."""
+
+    step: int
+    loss: float
+
+
+class Failure(BaseModel):
+    """Why a document could not be lifted."""
+
+    code: str
+    detail: str
+
+
+class Document(BaseModel):
+    """A document as the server tells of it."""
+
+    id: str
+    title: str
+    status: str
+    stage: str | None = None
+    progress: Progress | None = None
+    losses: list[Loss] = Field(default_factory=list)
+    error: Failure | None = None
+    num_tokens: int | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """True once nothing more will happen by itself."""
+        return self.status in _TERMINAL
+
+
+class Answer(BaseModel):
+    """What the model said."""
+
+    answer: str
+    memory_share: float | None = None
+
+
+class _Created(BaseModel):
+    id: str
+
+
+class _Page(BaseModel):
+    data: list[Document]
+    next_cursor: str | None = None
+
+
+class Client:
+    """Talks to the server at `url`; every method raises `ClientError` and nothing else."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._url = url
+        try:
+            self._http = httpx.Client(
+                base_url=url,
+                timeout=httpx.Timeout(_ANSWER_SECONDS, connect=5.0),
+                transport=transport,
+                trust_env=httpx.URL(url).host not in _LOOPBACK,  # no proxy stands before ourselves
+            )
+        except httpx.InvalidURL as error:
+            raise ClientError(f"{url} is not a URL: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._http.close()
+
+    def upload(
+        self,
+        file: BinaryIO,
+        filename: str,
+        *,
+        title: str | None = None,
+        preset: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Send a document and return its id; what is left out is the server's default."""
+        fields = {"title": title, "preset": preset, "options": json.dumps(options or {})}
+        response = self._call(
+            "POST",
+            "/documents",
+            data={name: value for name, value in fields.items() if value is not None},
+            files={"file": (filename, file)},
+        )
+        return _read(_Created, response).id
+
+    def get(self, document_id: str) -> Document:
+        """Return one document as it stands now."""
+        return _read(Document, self._call("GET", _path(document_id)))
+
+    def documents(self) -> Iterator[Document]:
+        """Go through all documents, in the server's order."""
+        cursor: str | None = None
+        while True:
+            params = {} if cursor is None else {"cursor": cursor}
+            page = _read(_Page, self._call("GET", "/documents", params=params))
+            yield from page.data
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def follow(self, document_id: str, every_seconds: float = 1.0) -> Iterator[Document]:
+        """Give the document again and again until it is ready, failed or cancelled."""
+        while not (document := self.get(document_id)).is_settled:
+            yield document
+            time.sleep(every_seconds)
+        yield document
+
+    def ask(
+        self, document_id: str, question: str, *, memory: bool = True, max_tokens: int | None = None
+    ) -> Answer:
+        """Ask one question, with the document's memory or over its truncated text alone."""
+        body: dict[str, Any] = {"question": question, "memory": "required" if memory else "off"}
+        if max_tokens is not None:
+            body["max_tokens"] = max_tokens
+        return _read(Answer, self._call("POST", f"{_path(document_id)}/ask", json=body))
+
+    def delete(self, document_id: str) -> None:
+        """Remove a document and all that was made of it."""
+        self._call("DELETE", _path(document_id))
+
+    def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.TimeoutException as error:
+            raise ClientError(f"the server at {self._url} did not answer in time") from error
+        except httpx.UnsupportedProtocol as error:
+            raise ClientError(f"{self._url} is not an http:// or https:// URL") from error
+        except httpx.TransportError as error:
+            raise ClientError(
+                f"no server answers at {self._url}; start one with `lift serve`, "
+                "or name another with --url"
+            ) from error
+        if not response.is_success:
+            raise _refusal(response)
+        return response
+
+
+def _path(document_id: str) -> str:
+    return f"/documents/{quote(document_id, safe='')}"
+
+
+def _read(model: type[ModelT], response: httpx.Response) -> ModelT:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ClientError(f"what answers at {response.url} is not a LIFT server") from error
+
+
+def _refusal(response: httpx.Response) -> ClientError:
+    try:
+        problem = response.json()
+        return ClientError(problem.get("detail") or problem["title"], problem.get("code"))
+    except (ValueError, KeyError, AttributeError):
+        return ClientError(f"the server answered {response.status_code} {response.reason_phrase}")
