@@ -44,7 +44,7 @@ class Database:
         self.engine.dispose()
 
 
-def after_commit(session: Session, hook: Callable[[], None]) -> None:
+def after_commit(session: Session, hook: Callable[[], object]) -> None:
     """Run `hook` once the transaction of `session` is committed; never if it is rolled back."""
     session.info.setdefault(_HOOKS, []).append(hook)
 

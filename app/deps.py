@@ -1,0 +1,53 @@
+"""What routes ask for: the services, a transaction, an upload, the place in the queue to ask."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated
+
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app import uploads
+from app.documents import Upload
+from app.services import Services
+
+
+def get_services(request: Request) -> Services:
+    """Return the parts that the application made when it started."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def get_writer(services: ServicesDep) -> Iterator[Session]:
+    """Give a transaction that is committed before the response leaves."""
+    with services.database.writing() as session:
+        yield session
+
+
+def get_reader(services: ServicesDep) -> Iterator[Session]:
+    """Give a snapshot."""
+    with services.database.reading() as session:
+        yield session
+
+
+async def get_upload(request: Request, services: ServicesDep) -> AsyncIterator[Upload]:
+    """Give what the request uploads."""
+    async for upload in uploads.read_upload(request, services.settings.preset):
+        yield upload
+
+
+def get_asking_limiter(request: Request) -> CapacityLimiter:
+    """Return the threads that wait for answers: their own, so that others never wait for them."""
+    limiter = request.app.state.asking_limiter
+    assert isinstance(limiter, CapacityLimiter)
+    return limiter
+
+
+WriterDep = Annotated[Session, Depends(get_writer, scope="function")]
+ReaderDep = Annotated[Session, Depends(get_reader, scope="function")]
+UploadDep = Annotated[Upload, Depends(get_upload)]
+AskingLimiterDep = Annotated[CapacityLimiter, Depends(get_asking_limiter)]

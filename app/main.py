@@ -1,0 +1,127 @@
+"""The API as one application: what it starts, what it stops, where its requests go."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Final
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from app.body_limit import BodyLimit, body_limit
+from app.db import Database
+from app.dispatch import Dispatcher
+from app.engine.answerer import Answerer
+from app.logs import configure_logging
+from app.outbox import Sweeper
+from app.problems import Problem, handle_exception
+from app.routes import documents, health, questions
+from app.services import Services
+from app.settings import Settings
+from app.storage import Store
+
+API_VERSION: Final = "0.1.0"
+"""Version of the contract, that of the distribution."""
+AnswererFactory = Callable[[Settings], Answerer]
+
+_REFUSALS: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, Exception)
+_MOST_WAITING_QUESTIONS = 64
+
+
+def create_app(
+    settings: Settings | None = None, answerer_factory: AnswererFactory | None = None
+) -> FastAPI:
+    """Make the application; the model is loaded when it starts, not here.
+
+    `answerer_factory` makes what answers questions; the default loads the base model.
+    """
+    settings = settings or Settings()
+    app = _Api(
+        title="LIFT Server",
+        version=API_VERSION,
+        description="Turns each long document into a small trained memory and answers from it.",
+        servers=[{"url": "/"}],
+        lifespan=_lifespan(settings, answerer_factory or load_resident_answerer),
+        generate_unique_id_function=_operation_id,
+        exception_handlers=dict.fromkeys(_REFUSALS, handle_exception),
+    )
+    for routes in (documents, questions, health):
+        app.include_router(routes.router)
+    limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
+    app.add_middleware(BodyLimit, limit_of=limit_of)
+    return app
+
+
+def load_resident_answerer(settings: Settings) -> Answerer:
+    """Load the base model into this process."""
+    from app.engine.resident import ResidentAnswerer
+
+    answerer: Answerer = ResidentAnswerer.load(
+        model=settings.model,
+        cache_dir=settings.model_cache_dir,
+        device=settings.device,
+        dtype=settings.dtype,
+    )
+    return answerer
+
+
+@contextmanager
+def running_services(settings: Settings, answerer_factory: AnswererFactory) -> Iterator[Services]:
+    """Make all parts and start the sweeper; at the end, stop it and close the connections."""
+    database = Database(settings.resolved_database_url)
+    dispatcher = Dispatcher(_require_broker(settings), settings.job_timeout_seconds)
+    store = Store.from_url(settings.resolved_store_url)
+    services = Services(settings, database, store, dispatcher, answerer_factory(settings))
+    sweeper = Sweeper(
+        database,
+        dispatcher,
+        store,
+        max_attempts=settings.max_attempts,
+        pause_seconds=settings.sweep_seconds,
+    )
+    sweeper.start()
+    try:
+        yield services
+    finally:
+        sweeper.stop()
+        dispatcher.close()
+        database.dispose()
+
+
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Add the problem's schema, which every route refers to."""
+        document = super().openapi()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs") | {"Problem": problem}
+        return document
+
+
+def _lifespan(
+    settings: Settings, answerer_factory: AnswererFactory
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure_logging()
+        starting = contextmanager_in_threadpool(running_services(settings, answerer_factory))
+        async with starting as services:
+            app.state.services = services
+            app.state.asking_limiter = CapacityLimiter(_MOST_WAITING_QUESTIONS)
+            yield
+
+    return lifespan
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _require_broker(settings: Settings) -> str:
+    if settings.broker_url is None:
+        raise ValueError("LIFT_BROKER_URL is not set; `lift serve` starts a broker of its own")
+    return settings.broker_url

@@ -1,0 +1,67 @@
+"""`/documents`: upload, list, look at, delete."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app import documents, outbox
+from app.clock import utc_now
+from app.db import after_commit
+from app.deps import ReaderDep, ServicesDep, UploadDep, WriterDep
+from app.problems import problem_responses
+from app.schemas import DocumentDetail, DocumentPage, DocumentView
+from app.uploads import describe_upload
+
+router = APIRouter(tags=["documents"])
+
+
+@router.post(
+    "/documents",
+    status_code=202,
+    responses=problem_responses(400, 413, 415, 422),
+    openapi_extra=describe_upload(),
+)
+def create_document(
+    upload: UploadDep, session: WriterDep, services: ServicesDep, response: Response
+) -> DocumentView:
+    """Upload a document; its memory is trained in the background."""
+    overview = documents.create(
+        session, services.store, upload, services.settings.max_document_bytes, utc_now()
+    )
+    after_commit(
+        session,
+        partial(outbox.dispatch, services.database, services.dispatcher, overview.job.id),
+    )
+    response.headers["Location"] = f"/documents/{overview.document.id}"
+    return DocumentView.of(overview)
+
+
+@router.get("/documents", responses=problem_responses(422))
+def list_documents(
+    session: ReaderDep,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> DocumentPage:
+    """List documents, the newest first, page by page."""
+    page = documents.find_page(session, cursor, limit)
+    return DocumentPage(
+        data=[DocumentView.of(overview) for overview in page.overviews],
+        next_cursor=page.next_cursor,
+        has_more=page.next_cursor is not None,
+    )
+
+
+@router.get("/documents/{document_id}", responses=problem_responses(404, 422))
+def get_document(document_id: str, session: ReaderDep) -> DocumentDetail:
+    """Look at one document: status, progress, loss curve."""
+    overview = documents.get(session, document_id)
+    return DocumentDetail.of_metrics(overview, documents.metrics(session, overview.job))
+
+
+@router.delete("/documents/{document_id}", status_code=204, responses=problem_responses(404, 422))
+def delete_document(document_id: str, session: WriterDep, services: ServicesDep) -> None:
+    """Delete a document and all that was made of it; training that runs for it is stopped."""
+    documents.remove(session, document_id)
+    after_commit(session, partial(documents.discard, services.store, document_id))
+    after_commit(session, partial(services.answerer.forget, document_id))

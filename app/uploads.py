@@ -1,0 +1,94 @@
+"""Reads an upload from a request: a multipart file or JSON text. Knows no row and no store."""
+
+from collections.abc import AsyncIterator, Mapping
+from io import BytesIO
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from app.documents import Upload
+from app.errors import UnsupportedContentTypeError
+from app.schemas import TextUpload, UploadFields
+
+_MULTIPART = "multipart/form-data"
+_JSON = "application/json"
+
+
+async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Upload]:
+    """Give what was uploaded; a multipart file is open until the caller is done with it.
+
+    Raises:
+        UnsupportedContentTypeError: neither multipart nor JSON.
+        RequestValidationError: a field is missing or wrong.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == _MULTIPART:
+        async with request.form(max_files=1, max_fields=10) as form:
+            yield _read_form(form, default_preset)
+    elif media_type == _JSON:
+        yield _read_json(await request.body(), default_preset)
+    else:
+        raise UnsupportedContentTypeError(
+            f"the body must be {_MULTIPART} or {_JSON}, not {media_type or 'untyped'}"
+        )
+
+
+def describe_upload() -> dict[str, Any]:
+    """Return the request body's part of the OpenAPI operation."""
+    file = {"type": "string", "format": "binary", "description": "A text file, up to the limit"}
+    options = {"type": "string", "description": "Method options, as a JSON object"}
+    form = UploadFields.model_json_schema()
+    form["properties"] |= {"file": file, "options": options}
+    form["required"] = ["file"]
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                _MULTIPART: {"schema": form},
+                _JSON: {"schema": TextUpload.model_json_schema()},
+            },
+        }
+    }
+
+
+def _read_form(form: FormData, default_preset: str) -> Upload:
+    values = dict(form)
+    file = values.pop("file", None)
+    if not isinstance(file, UploadFile):
+        problem = {"type": "missing", "loc": ("body", "file"), "msg": "A file is required"}
+        raise RequestValidationError([problem])
+    try:
+        fields = UploadFields.model_validate(values)
+    except ValidationError as error:
+        raise _in_body(error) from error
+    return Upload(
+        content=file.file,
+        filename=file.filename,
+        title=fields.title,
+        preset=fields.preset or default_preset,
+        options=fields.options,
+    )
+
+
+def _read_json(body: bytes, default_preset: str) -> Upload:
+    try:
+        sent = TextUpload.model_validate_json(body)
+    except ValidationError as error:
+        raise _in_body(error) from error
+    return Upload(
+        content=BytesIO(sent.text.encode()),
+        filename=None,
+        title=sent.title,
+        preset=sent.preset or default_preset,
+        options=sent.options,
+    )
+
+
+def _in_body(error: ValidationError) -> RequestValidationError:
+    problems: list[Mapping[str, Any]] = [
+        problem | {"loc": ("body", *problem["loc"])} for problem in error.errors()
+    ]
+    return RequestValidationError(problems)
