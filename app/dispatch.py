@@ -10,6 +10,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 TRAIN_DOCUMENT: Final = "lift.train_document"
+QUEUE: Final = "lift"
 RESEND_SECONDS: Final = 600.0
 """A job that still waits this long after its message is sent again: the broker may have lost it."""
 
@@ -33,6 +34,7 @@ class Dispatcher:
         self._celery = Celery("lift-dispatcher", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
             task_serializer="json",
+            task_default_queue=QUEUE,
             task_ignore_result=True,
             broker_connection_timeout=_PATIENCE_SECONDS,
             broker_transport_options=broker_options(longest_task_seconds)
