@@ -146,6 +146,16 @@ def test_server_starts_on_a_migrated_database(services: dict[str, Any]) -> None:
         }
 
 
+def test_every_lasting_service_is_checked(services: dict[str, Any]) -> None:
+    """What runs on has a health check, of its own or of the image; what ends has none."""
+    for service in services.values():
+        ends = service["restart"] == "no"
+        check = service.get("healthcheck", {})
+
+        assert check.get("disable", False) is ends
+        assert ends or "test" in check or service["image"].startswith("lift-server")
+
+
 def test_every_volume_is_declared(services: dict[str, Any]) -> None:
     """Each service mounts named volumes only, and those are the declared ones."""
     mounted = {volume.split(":")[0] for s in services.values() for volume in s["volumes"]}
