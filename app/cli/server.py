@@ -65,32 +65,40 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database to the newest schema."""
     from app.db import migrate as bring_up
+    from app.embedded.data_folder import make
 
     settings = read_settings()
-    if settings.database_url is None:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    bring_up(settings.resolved_database_url)
+    with _clear_endings():
+        if settings.database_url is None:
+            make(settings.data_dir)
+        bring_up(settings.resolved_database_url)
     _say("the database has the newest schema")
 
 
 def _load_api(settings: Settings) -> "Api":
     from app.embedded.serving import Api
-    from app.engine.resident import load_answerer
-    from app.main import create_app
+    from app.main import create_app, load_resident_answerer
+    from app.storage import Store
 
-    answerer = load_answerer(settings)
-    return Api(create_app(settings, answerer), answerer.describe())
+    Store.from_url(settings.resolved_store_url)  # a wrong one is told before the model is loaded
+    answerer = load_resident_answerer(settings)
+    return Api(create_app(settings, lambda _: answerer), answerer.describe())
 
 
 @contextmanager
 def _clear_endings() -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
     from app.embedded.errors import ServeError
     from app.lift.errors import LiftError
+    from app.storage import UnsupportedStoreError
 
     try:
         yield
-    except (ServeError, LiftError) as error:
+    except (ServeError, LiftError, UnsupportedStoreError) as error:
         raise fail(str(error)) from error
+    except SQLAlchemyError as error:
+        raise fail(f"the database cannot be used: {str(error).splitlines()[0]}") from error
     except KeyboardInterrupt:
         _say("stopped")
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import BinaryIO
 
 from app.embedded.tether import tethered
 
@@ -12,10 +13,18 @@ from app.embedded.tether import tethered
 class Child:
     """A running command that dies with us. Start it from the main thread, which lives longest."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        log: BinaryIO | None = None,
+    ) -> None:
+        """Start `command`; what it prints goes to `log`, or where ours goes."""
         self._process = subprocess.Popen(
             tethered(*command),
             stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
             env=environment,
             start_new_session=True,
         )

@@ -16,8 +16,8 @@ def owned(data_dir: Path) -> Iterator[None]:
     Raises:
         ServeError: another server holds the folder, or it cannot be written.
     """
+    make(data_dir)
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(data_dir / "serve.lock", timeout=0)
         lock.acquire()
     except Timeout as error:
@@ -26,8 +26,24 @@ def owned(data_dir: Path) -> Iterator[None]:
             "with --data-dir"
         ) from error
     except OSError as error:
-        raise ServeError(f"cannot write to the data folder {data_dir}: {error.strerror}") from error
+        raise _unwritable(data_dir, error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def make(data_dir: Path) -> None:
+    """Make the folder, readable for its owner only, unless it is there.
+
+    Raises:
+        ServeError: it cannot be made.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(data_dir, error) from error
+
+
+def _unwritable(data_dir: Path, error: OSError) -> ServeError:
+    return ServeError(f"cannot write to the data folder {data_dir}: {error.strerror}")

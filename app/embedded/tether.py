@@ -18,13 +18,14 @@ def tethered(*command: str) -> list[str]:
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
-def _become(parent: int, command: list[str]) -> None:
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread of `parent` that started it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     if os.getppid() != parent:  # it died before the kernel knew of us
         sys.exit(1)
-    os.execvp(command[0], command)  # noqa: S606  no shell is wanted
 
 
 if __name__ == "__main__":
-    _become(int(sys.argv[1]), sys.argv[2:])
+    die_with(int(sys.argv[1]))
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606  no shell is wanted
