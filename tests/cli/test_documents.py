@@ -1,0 +1,151 @@
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli.main import app
+from tests.cli.conftest import PlayedServer, document, problem
+
+
+def lift(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "book.txt"
+    path.write_text("words")
+    return str(path)
+
+
+def test_upload_shows_stages_in_plain_lines(played: PlayedServer, file: str) -> None:
+    """Without a terminal each stage is a line, without escape codes, and the end names the id."""
+    progress = {"completed": 4, "total": 9, "unit": "steps"}
+    losses = [{"step": 1, "loss": 3.25}]
+    played.play("POST /documents", {"id": "d1"}, status=202)
+    played.play(
+        "GET /documents/d1",
+        document("queued"),
+        document("running", stage="train", progress=progress, losses=losses),
+        document("ready", num_tokens=9),
+    )
+
+    result = lift("upload", file, "--url", played.url)
+
+    assert result.exit_code == 0
+    assert "queued\ntrain  4/9 steps  loss 3.250\nready\n" in result.output
+    assert "lift ask d1" in result.output
+    assert "\x1b" not in result.output
+
+
+def test_upload_of_failing_document_exits_1_with_reason(played: PlayedServer, file: str) -> None:
+    """A document that could not be lifted is an error in the server's words."""
+    failed = document("failed", error={"code": "empty", "detail": "There is no text."})
+    played.play("POST /documents", {"id": "d1"}, status=202)
+    played.play("GET /documents/d1", failed)
+
+    result = lift("upload", file, "--url", played.url)
+
+    assert result.exit_code == 1
+    assert result.stderr == "lift: There is no text.\n"
+
+
+def test_upload_without_wait_returns_at_once(played: PlayedServer, file: str) -> None:
+    """With --no-wait the document is sent and not watched."""
+    played.play("POST /documents", {"id": "d1"}, status=202)
+
+    result = lift("upload", file, "--no-wait", "--url", played.url)
+
+    assert result.output == "document d1\n"
+    assert len(played.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "sent"),
+    [("num_qa_pairs=3", b'{"num_qa_pairs": 3}'), ("name=word", b'{"name": "word"}')],
+)
+def test_upload_option_is_json_or_text(
+    played: PlayedServer, file: str, option: str, sent: bytes
+) -> None:
+    """An option's value is read as JSON where it is JSON, else as text."""
+    played.play("POST /documents", {"id": "d1"}, status=202)
+
+    lift("upload", file, "--no-wait", "--option", option, "--url", played.url)
+
+    assert sent in played.requests[0][1]
+
+
+def test_ask_prints_answer_and_share(played: PlayedServer) -> None:
+    """The answer comes first; the memory share says that it is no probability of truth."""
+    played.play("POST /documents/d1/ask", {"answer": "A [red] heron.", "memory_share": 0.25})
+
+    result = lift("ask", "d1", "What?", "--url", played.url)
+
+    first, second = result.output.splitlines()
+    assert first == "A [red] heron."
+    assert re.match(r"memory share █{5}░{15} 25%: .* no probability of truth", second)
+
+
+def test_ask_without_memory_prints_answer_only(played: PlayedServer) -> None:
+    """With --no-memory the base model is asked, and there is no share to show."""
+    played.play("POST /documents/d1/ask", {"answer": "No idea.", "memory_share": None})
+
+    result = lift("ask", "d1", "What?", "--no-memory", "--max-tokens", "5", "--url", played.url)
+
+    assert result.output == "No idea.\n"
+    assert played.requests[0][1] == b'{"question":"What?","memory":"off","max_tokens":5}'
+
+
+def test_status_lists_documents(played: PlayedServer) -> None:
+    """The list has one row for each document, its title unchanged."""
+    rows = [document("ready", num_tokens=3251), document("running", stage="train")]
+    played.play("GET /documents", {"data": rows, "next_cursor": None})
+
+    result = lift("status", "--url", played.url)
+
+    assert result.exit_code == 0
+    assert "A [title]" in result.output
+    assert "3,251" in result.output
+    assert "train" in result.output
+
+
+def test_status_of_one_document_draws_its_curve(played: PlayedServer) -> None:
+    """A document with losses is shown with their curve."""
+    losses = [{"step": step, "loss": 9.0 - step} for step in (1, 2, 3)]
+    played.play("GET /documents/d1", document("ready", losses=losses))
+
+    result = lift("status", "d1", "--url", played.url)
+
+    assert "loss over 3 steps\n  8.000 █" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("status", "d1"), ("ask", "d1", "What?")])
+def test_refusal_is_one_line_and_exit_1(played: PlayedServer, arguments: tuple[str, ...]) -> None:
+    """A problem is shown as its detail, on one line, however it was broken."""
+    body = problem(404, "document_not_found", "There is no\n document.")
+    played.play("GET /documents/d1", body, status=404)
+    played.play("POST /documents/d1/ask", body, status=404)
+
+    result = lift(*arguments, "--url", played.url)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "lift: There is no document.\n"
+
+
+def test_absent_server_is_one_line_that_names_serve() -> None:
+    """Without a server one is told how to start one."""
+    result = lift("status", "--url", "http://127.0.0.1:1")
+
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "`lift serve`" in result.stderr
+
+
+def test_malformed_option_is_one_line(file: str) -> None:
+    """An option that is no key=value is refused before anything is sent."""
+    result = lift("upload", file, "--option", "paper")
+
+    assert result.exit_code == 1
+    assert result.stderr == "lift: --option takes key=value, not 'paper'\n"

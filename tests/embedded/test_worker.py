@@ -1,0 +1,27 @@
+import asyncio
+import os
+import sys
+
+from app.embedded.worker import Worker
+from tests.embedded.test_child import eventually
+
+
+def test_dead_worker_is_started_again_and_told_of() -> None:
+    """A worker that ends unasked is replaced, and one sentence says so."""
+    said: list[str] = []
+    command = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+    worker = Worker(command, os.environ, said.append)
+    first = worker.pid
+
+    async def watch() -> None:
+        keeping = asyncio.create_task(worker.keep_running())
+        os.kill(first, 9)
+        assert await asyncio.to_thread(eventually, lambda: worker.pid != first)
+        keeping.cancel()
+
+    try:
+        asyncio.run(watch())
+    finally:
+        worker.stop()
+
+    assert said == ["the worker ended with status -9; starting it again"]
