@@ -90,6 +90,8 @@ def _show_lines(console: Console, documents: Iterable[Document]) -> Document:
         if stage != shown_stage or now - shown_at >= _PLAIN_SECONDS:
             console.print(_line(document), markup=False, highlight=False, soft_wrap=True)
             shown_stage, shown_at = stage, now
+    if curve := loss_curve([loss.loss for loss in document.losses]):
+        console.print(curve, markup=False, highlight=False)
     return document
 
 

@@ -2,24 +2,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from app.embedded.child import Child
+from tests.waiting import wait_until
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Return whether the condition comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def is_gone(pid: int) -> bool:
@@ -45,7 +36,7 @@ def test_stop_asks_before_it_kills(tmp_path: Path) -> None:
     script = "trap 'sleep 0.2; echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"
     with (tmp_path / "log").open("w+b") as log:
         child = Child(["sh", "-c", script], log=log)
-        assert eventually(lambda: (tmp_path / "log").read_bytes() == b"up\n")
+        wait_until(lambda: (tmp_path / "log").read_bytes() == b"up\n")
         child.stop(5)
 
     assert child.exit_status() == 3
@@ -57,17 +48,17 @@ def test_stop_kills_what_does_not_listen_and_its_offspring(tmp_path: Path) -> No
     script = f"trap '' TERM; {sys.executable} -S -c 'import time; time.sleep(60)' & echo $!; wait"
     with (tmp_path / "log").open("w+b") as log:
         child = Child(["sh", "-c", script], log=log)
-        assert eventually(lambda: (tmp_path / "log").read_bytes().endswith(b"\n"))
+        wait_until(lambda: (tmp_path / "log").read_bytes().endswith(b"\n"))
         child.stop(0.1)
 
     assert child.exit_status() == -signal.SIGKILL
-    assert eventually(lambda: is_gone(int((tmp_path / "log").read_text())))
+    wait_until(lambda: is_gone(int((tmp_path / "log").read_text())))
 
 
 def test_stop_of_dead_child_is_harmless() -> None:
     """A child that ended by itself can be stopped."""
     child = Child([sys.executable, "-S", "-c", "raise SystemExit(7)"])
-    assert eventually(lambda: child.exit_status() is not None)
+    wait_until(lambda: child.exit_status() is not None)
 
     child.stop(1)
 
@@ -87,4 +78,4 @@ def test_child_dies_with_killed_parent() -> None:
         assert not is_gone(pid)
         parent.kill()
 
-    assert eventually(lambda: is_gone(pid))
+    wait_until(lambda: is_gone(pid))

@@ -3,7 +3,7 @@ import os
 import sys
 
 from app.embedded.worker import Worker
-from tests.embedded.test_child import eventually
+from tests.waiting import wait_until
 
 
 def test_dead_worker_is_started_again_and_told_of() -> None:
@@ -16,7 +16,7 @@ def test_dead_worker_is_started_again_and_told_of() -> None:
     async def watch() -> None:
         keeping = asyncio.create_task(worker.keep_running())
         os.kill(first, 9)
-        assert await asyncio.to_thread(eventually, lambda: worker.pid != first)
+        await asyncio.to_thread(wait_until, lambda: worker.pid != first)
         keeping.cancel()
 
     try:
