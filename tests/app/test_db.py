@@ -1,0 +1,128 @@
+"""Transactions, hooks, URLs and migrations, on both databases."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, select, text
+
+from app.db import Database, after_commit, connect, migrate
+from app.models import Base, Document
+from tests.rows import add_document
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    """The migrated schema is the one that the models describe."""
+    with database.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+
+    assert differences == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_migrations_go_up_and_down(kind: str, tmp_path: Path, postgres_url: str) -> None:
+    """Going down removes all tables, and going up again works."""
+    url = f"sqlite:///{tmp_path / 'lift.db'}" if kind == "sqlite" else _new_database(postgres_url)
+    migrate(url)
+    engine = connect(url)
+    with engine.connect() as connection:
+        _downgrade(connection)
+        connection.rollback()
+        tables_below = inspect(connection).get_table_names()
+    migrate(url)
+    tables_above = inspect(engine).get_table_names()
+    engine.dispose()
+
+    assert tables_below == ["alembic_version"]
+    assert set(Base.metadata.tables) <= set(tables_above)
+
+
+def test_migrating_twice_changes_nothing(sqlite: Database) -> None:
+    """A database with the newest schema stays as it is."""
+    with sqlite.writing() as session:
+        document = add_document(session)
+
+    migrate(str(sqlite.engine.url))
+
+    with sqlite.reading() as session:
+        assert session.scalars(select(Document.id)).all() == [document.id]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_urls_use_psycopg(scheme: str) -> None:
+    """The URLs that hosting providers hand out work as they are."""
+    engine = connect(f"{scheme}://user:secret@host/name")
+
+    assert engine.url.drivername == "postgresql+psycopg"
+    assert engine.url.password == "secret"
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 30000)],
+)
+def test_sqlite_is_set_up_for_durability_and_sharing(
+    sqlite: Database, pragma: str, value: object
+) -> None:
+    """Every connection has the pragmas that the promises rest on."""
+    with sqlite.reading() as session:
+        assert session.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
+
+
+def test_reader_does_not_wait_for_a_writer(sqlite: Database) -> None:
+    """A snapshot is read while a write transaction is open."""
+    with sqlite.writing() as writer:
+        add_document(writer)
+        with sqlite.reading() as reader:
+            assert reader.scalars(select(Document.id)).all() == []
+
+
+def test_hook_runs_after_the_commit(database: Database) -> None:
+    """A hook sees what its transaction wrote, and may write itself."""
+    seen: list[str] = []
+
+    def look() -> None:
+        with database.writing() as session:
+            seen.extend(session.scalars(select(Document.id)))
+
+    with database.writing() as session:
+        document = add_document(session)
+        after_commit(session, look)
+
+    assert seen == [document.id]
+
+
+def test_hook_of_a_rolled_back_transaction_never_runs(database: Database) -> None:
+    """What was not committed is not told."""
+    told: list[str] = []
+
+    with pytest.raises(ZeroDivisionError):
+        _hook_and_fail(database, told)
+
+    assert told == []
+
+
+def _hook_and_fail(database: Database, told: list[str]) -> None:
+    with database.writing() as session:
+        after_commit(session, lambda: told.append("told"))
+        raise ZeroDivisionError
+
+
+def _new_database(url: str) -> str:
+    engine = connect(url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS up_and_down"))
+        connection.execute(text("CREATE DATABASE up_and_down"))
+    engine.dispose()
+    return url.replace("/postgres?", "/up_and_down?")
+
+
+def _downgrade(connection: object) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    config.attributes["connection"] = connection
+    command.downgrade(config, "base")

@@ -1,0 +1,358 @@
+"""The job's state machine and its fencing token, on SQLite and PostgreSQL."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app import attempts, jobs
+from app.db import Database
+from app.jobs import Failure, Lease, LeaseLostError, PublishedAdapter
+from app.lift.observer import QAPair, StepMetrics
+from app.models import Adapter, Document, Event, Job, JobState, QAPairRow
+from tests.rows import MINUTE, NOON, add_job, claim, get_job
+
+CRASH = Failure("trainer_died", "It was killed.", retryable=True)
+REFUSAL = Failure("document_refused", "It is too short.", retryable=False)
+ADAPTER = PublishedAdapter("a" * 64, 10, "documents/x/adapters/a", "base", {"format": "1"})
+PAIR = QAPair("Who?", "Ada.", "Ada wrote it.", 5)
+METRICS = StepMetrics(1, 2.5, 0.1, 1e-3, 100)
+
+
+def test_claim_starts_an_attempt(database: Database) -> None:
+    """The claimed job runs under the lease, with one more attempt."""
+    job_id = add_job(database)
+
+    lease = claim(database, job_id)
+
+    job = get_job(database, job_id)
+    assert (job.state, job.attempt, job.lease_token) == (JobState.RUNNING, 1, lease.token)
+    assert job.lease_expires_at == NOON + MINUTE
+
+
+def test_claim_of_a_claimed_job_is_refused(database: Database) -> None:
+    """A second message for a running job finds nothing to do."""
+    job_id = add_job(database)
+    claim(database, job_id)
+
+    with database.writing() as session:
+        assert jobs.claim(session, job_id, NOON, MINUTE) is None
+
+
+def test_claim_by_many_at_once_has_one_winner(database: Database) -> None:
+    """Of eight claims at the same moment exactly one gets a lease."""
+    job_id = add_job(database)
+    leases: list[Lease | None] = []
+    barrier = threading.Barrier(8)
+
+    def race() -> None:
+        barrier.wait()
+        with database.writing() as session:
+            leases.append(jobs.claim(session, job_id, NOON, MINUTE))
+
+    threads = [threading.Thread(target=race) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(leases) == 8
+    assert len([lease for lease in leases if lease]) == 1
+
+
+def test_claim_drops_what_the_attempt_before_made(database: Database) -> None:
+    """A new attempt starts without the pairs and figures of the one that failed."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+    with database.writing() as session:
+        attempts.add_qa_pair(session, lease, PAIR)
+        attempts.add_metric(session, lease, METRICS, NOON)
+        jobs.fail_attempt(session, lease, CRASH, 3, NOON)
+
+    claim(database, job_id)
+
+    with database.reading() as session:
+        assert session.scalars(select(QAPairRow)).all() == []
+        assert session.scalars(select(Event)).all() == []
+
+
+def test_renewal_moves_the_expiry(database: Database) -> None:
+    """A renewed lease counts from the renewal."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.renew(session, lease, NOON + MINUTE, MINUTE)
+
+    assert get_job(database, job_id).lease_expires_at == NOON + 2 * MINUTE
+
+
+def test_attempt_notes_its_stage_and_progress(database: Database) -> None:
+    """A stage begins at nothing done, and counts up."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        attempts.start_stage(session, lease, "train", 40, "steps", NOON)
+        attempts.record_progress(session, lease, 7)
+
+    job = get_job(database, job_id)
+    assert (job.stage, job.completed, job.total, job.unit) == ("train", 7, 40, "steps")
+
+
+def test_metric_that_is_no_number_is_kept_as_null(database: Database) -> None:
+    """A loss that overflowed does not break the row."""
+    lease = claim(database, add_job(database))
+
+    with database.writing() as session:
+        attempts.add_metric(
+            session, lease, StepMetrics(3, float("nan"), float("inf"), 1e-3, 5), NOON
+        )
+
+    with database.reading() as session:
+        data = session.scalars(select(Event.data)).one()
+    assert data["step"] == 3
+    assert data["loss"] is None
+    assert data["gradient_norm"] is None
+
+
+def test_finish_makes_the_job_ready_with_its_adapter(database: Database) -> None:
+    """Adapter row, token count and state come in one transaction."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.finish(session, lease, ADAPTER, 1234, NOON)
+
+    job = get_job(database, job_id)
+    with database.reading() as session:
+        adapter = session.scalars(select(Adapter)).one()
+        num_tokens = session.scalars(select(Document.num_tokens)).one()
+    assert (job.state, job.lease_token, job.finished_at) == (JobState.READY, None, NOON)
+    assert (adapter.job_id, adapter.sha256, adapter.file_metadata) == (
+        job_id,
+        "a" * 64,
+        {"format": "1"},
+    )
+    assert num_tokens == 1234
+
+
+def test_finish_clears_the_failure_of_an_earlier_attempt(database: Database) -> None:
+    """A ready document shows no error."""
+    job_id = add_job(database)
+    with database.writing() as session:
+        jobs.fail_attempt(session, claim(database, job_id), CRASH, 3, NOON)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.finish(session, lease, ADAPTER, 1, NOON)
+
+    assert get_job(database, job_id).error is None
+
+
+def test_retryable_failure_queues_the_job_again(database: Database) -> None:
+    """An attempt that died leaves the job waiting, undispatched, with the reason."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.fail_attempt(session, lease, CRASH, 3, NOON)
+
+    job = get_job(database, job_id)
+    assert (job.state, job.attempt, job.dispatched_at) == (JobState.QUEUED, 1, None)
+    assert (job.error_code, job.error) == (CRASH.code, CRASH.detail)
+    assert job.finished_at is None
+
+
+def test_last_failure_is_final(database: Database) -> None:
+    """When the attempts are used up, the job has failed, and says that a retry may help."""
+    job_id = add_job(database)
+    for _ in range(3):
+        lease = claim(database, job_id)
+        with database.writing() as session:
+            jobs.fail_attempt(session, lease, CRASH, 3, NOON)
+
+    job = get_job(database, job_id)
+    assert (job.state, job.attempt, job.retryable) == (JobState.FAILED, 3, True)
+    assert job.finished_at == NOON
+
+
+def test_permanent_failure_is_final_at_once(database: Database) -> None:
+    """What must fail again is not tried again."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.fail_attempt(session, lease, REFUSAL, 3, NOON)
+
+    job = get_job(database, job_id)
+    assert (job.state, job.attempt, job.retryable) == (JobState.FAILED, 1, False)
+
+
+def test_released_attempt_does_not_count(database: Database) -> None:
+    """A worker that has to stop costs the job nothing."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.release(session, lease)
+
+    job = get_job(database, job_id)
+    assert (job.state, job.attempt, job.error) == (JobState.QUEUED, 0, None)
+
+
+def test_expired_lease_queues_the_job_again(database: Database) -> None:
+    """A silent worker loses its job."""
+    job_id = add_job(database)
+    claim(database, job_id)
+
+    with database.writing() as session:
+        assert jobs.expire(session, 3, NOON + 2 * MINUTE) == 1
+
+    assert get_job(database, job_id).state == JobState.QUEUED
+
+
+def test_live_lease_does_not_expire(database: Database) -> None:
+    """A job whose worker renews in time is left alone."""
+    job_id = add_job(database)
+    claim(database, job_id)
+
+    with database.writing() as session:
+        assert jobs.expire(session, 3, NOON + MINUTE / 2) == 0
+
+    assert get_job(database, job_id).state == JobState.RUNNING
+
+
+def test_waiting_job_never_expires(database: Database) -> None:
+    """Only a running job has a lease: the queue may be as long as it likes."""
+    job_id = add_job(database)
+
+    with database.writing() as session:
+        assert jobs.expire(session, 3, NOON + 10_000 * MINUTE) == 0
+
+    assert get_job(database, job_id).state == JobState.QUEUED
+
+
+def test_expiry_on_the_last_attempt_fails_the_job(database: Database) -> None:
+    """A document that kills each worker does not go round for ever."""
+    job_id = add_job(database)
+    claim(database, job_id)
+
+    with database.writing() as session:
+        jobs.expire(session, 1, NOON + 2 * MINUTE)
+
+    job = get_job(database, job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "worker_lost")
+
+
+def test_cancelled_job_is_over(database: Database) -> None:
+    """Cancelling a running job takes its lease away."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        assert jobs.cancel(session, job_id, NOON)
+
+    assert get_job(database, job_id).state == JobState.CANCELLED
+    with pytest.raises(LeaseLostError):
+        _write(database, lambda session: jobs.renew(session, lease, NOON, MINUTE))
+
+
+def test_ended_job_cannot_be_cancelled(database: Database) -> None:
+    """A failed job stays failed."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+    with database.writing() as session:
+        jobs.fail_attempt(session, lease, REFUSAL, 3, NOON)
+
+    with database.writing() as session:
+        assert not jobs.cancel(session, job_id, NOON)
+
+    assert get_job(database, job_id).state == JobState.FAILED
+
+
+WRITES: dict[str, Callable[[Session, Lease], None]] = {
+    "renew": lambda session, lease: jobs.renew(session, lease, NOON, MINUTE),
+    "start_stage": lambda session, lease: attempts.start_stage(
+        session, lease, "train", 1, "steps", NOON
+    ),
+    "record_progress": lambda session, lease: attempts.record_progress(session, lease, 1),
+    "record_parsed": lambda session, lease: attempts.record_parsed(session, lease, 1),
+    "add_metric": lambda session, lease: attempts.add_metric(session, lease, METRICS, NOON),
+    "add_qa_pair": lambda session, lease: attempts.add_qa_pair(session, lease, PAIR),
+    "finish": lambda session, lease: jobs.finish(session, lease, ADAPTER, 1, NOON),
+    "fail_attempt": lambda session, lease: jobs.fail_attempt(session, lease, CRASH, 3, NOON),
+    "release": lambda session, lease: jobs.release(session, lease),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_stale_token_writes_nothing(
+    database: Database, write: Callable[[Session, Lease], None]
+) -> None:
+    """An attempt whose job was given to another changes no row."""
+    job_id = add_job(database)
+    stale = claim(database, job_id)
+    with database.writing() as session:
+        jobs.expire(session, 3, NOON + 2 * MINUTE)
+    claim(database, job_id, NOON + 3 * MINUTE)
+    before = _snapshot(database)
+
+    with pytest.raises(LeaseLostError):
+        _write(database, lambda session: write(session, stale))
+
+    assert _snapshot(database) == before
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_deleted_document_takes_the_lease_along(
+    database: Database, write: Callable[[Session, Lease], None]
+) -> None:
+    """The attempt on a deleted document writes nothing more."""
+    lease = claim(database, add_job(database))
+    with database.writing() as session:
+        session.execute(delete(Document))
+
+    with pytest.raises(LeaseLostError):
+        _write(database, lambda session: write(session, lease))
+
+    assert not any(_snapshot(database).values())
+
+
+def test_unsent_job_is_found_until_it_is_dispatched(database: Database) -> None:
+    """A job whose message the broker took is left alone."""
+    job_id = add_job(database)
+
+    assert _unsent(database) == [job_id]
+    with database.writing() as session:
+        jobs.mark_dispatched(session, job_id, NOON)
+    assert _unsent(database) == []
+
+
+def test_job_that_waits_long_after_its_message_is_found_again(database: Database) -> None:
+    """A broker that lost its data gets the message again."""
+    job_id = add_job(database)
+    with database.writing() as session:
+        jobs.mark_dispatched(session, job_id, NOON - 11 * MINUTE)
+
+    assert _unsent(database) == [job_id]
+
+
+def _unsent(database: Database) -> list[str]:
+    with database.reading() as session:
+        return jobs.find_unsent(session, NOON, 10 * MINUTE)
+
+
+def _write(database: Database, write: Callable[[Session], None]) -> None:
+    with database.writing() as session:
+        write(session)
+
+
+def _snapshot(database: Database) -> dict[str, list[object]]:
+    with database.engine.connect() as connection:
+        return {
+            table.__tablename__: [tuple(row) for row in connection.execute(select(table.__table__))]
+            for table in (Document, Job, Adapter, QAPairRow, Event)
+        }

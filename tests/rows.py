@@ -1,0 +1,53 @@
+"""Documents and jobs as rows, for tests that do not upload them."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import jobs
+from app.clock import new_id
+from app.db import Database
+from app.jobs import Lease
+from app.lift.config import PRESETS
+from app.models import Document, Job
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def add_document(session: Session) -> Document:
+    """Add a document without files."""
+    document = Document(
+        id=new_id("doc"),
+        title="Title",
+        sha256="0" * 64,
+        size_bytes=1,
+        preset="quick",
+        method=asdict(PRESETS["quick"]),
+        created_at=NOON,
+    )
+    session.add(document)
+    session.flush()
+    return document
+
+
+def add_job(database: Database) -> str:
+    """Add a document with a queued job, and return the job's id."""
+    with database.writing() as session:
+        return jobs.create(session, add_document(session).id, NOON).id
+
+
+def claim(database: Database, job_id: str, now: datetime = NOON) -> Lease:
+    """Claim a queued job for a minute."""
+    with database.writing() as session:
+        lease = jobs.claim(session, job_id, now, MINUTE)
+    assert lease is not None
+    return lease
+
+
+def get_job(database: Database, job_id: str) -> Job:
+    """Read a job."""
+    with database.reading() as session:
+        return session.scalars(select(Job).where(Job.id == job_id)).one()
