@@ -7,10 +7,10 @@ packages: it starts at once, and no `app` folder where the user happens to stand
 
 import ctypes
 import os
+import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
-_SIGKILL = 9
 
 
 def tethered(*command: str) -> list[str]:
@@ -21,11 +21,12 @@ def tethered(*command: str) -> list[str]:
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when the thread of `parent` that started it ends."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel knew of us
         sys.exit(1)
 
 
 if __name__ == "__main__":
     die_with(int(sys.argv[1]))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a parent that ignores it passes that on
     os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606  no shell is wanted

@@ -55,6 +55,19 @@ def test_stop_kills_what_does_not_listen_and_its_offspring(tmp_path: Path) -> No
     wait_until(lambda: is_gone(int((tmp_path / "log").read_text())))
 
 
+def test_child_of_parent_that_ignores_sigterm_listens_to_it() -> None:
+    """Celery's pool ignores SIGTERM, and a trainer that inherited that had to be killed."""
+    previous = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        child = Child(["sleep", "60"])
+        wait_until(lambda: psutil.Process(child.pid).name() == "sleep")
+        child.stop(5)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+    assert child.exit_status() == -signal.SIGTERM
+
+
 def test_stop_of_dead_child_is_harmless() -> None:
     """A child that ended by itself can be stopped."""
     child = Child([sys.executable, "-S", "-c", "raise SystemExit(7)"])
