@@ -45,10 +45,15 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API with the model, and nothing else; needs LIFT_BROKER_URL."""
     from app.embedded.api import run_api
     from app.embedded.listening import listening, url_of
+    from app.embedded.signals import interrupted_by_signals
 
     settings = read_settings(host=host, port=port)
     _require_broker(settings)
-    with _clear_endings(), listening(settings.host, settings.port) as listener:
+    with (
+        _clear_endings(),
+        interrupted_by_signals(),
+        listening(settings.host, settings.port) as listener,
+    ):
         loaded = _load_api(settings)
         run_api(loaded.app, listener, lambda: _announce(url_of(listener), loaded, settings))
 
