@@ -44,7 +44,7 @@ class MethodConfig:
     qa_sentences: int = 16
     """Consecutive sentences that a question/answer pair is written from (appendix A)."""
     qa_attempts: int = 5
-    """Samples drawn for one pair before it is given up (the authors' code)."""
+    """Sentences tried for one pair before it is given up (the authors' code tries five times)."""
 
     memory_width_factor: int = 2
     """Inner width of the memory m as a multiple of the head size D (the authors' code)."""

@@ -1,10 +1,9 @@
-"""Decoding: token by token for a batch of prompts, by argmax or by sampling.
+"""Decoding: token by token for a batch of prompts, with whatever rule chooses the tokens.
 
 Knows token ids only. A plugged memory is seen through its gate trace.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,14 +12,8 @@ from torch import Tensor
 from app.lift.base_model import BaseModel
 from app.lift.memory import GateTrace
 
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How tokens are drawn. Argmax where this is not given."""
-
-    temperature: float
-    top_p: float
-    generator: torch.Generator
+Chooser = Callable[[Tensor], list[int]]
+"""Picks each row's next token from logits [B, vocabulary]."""
 
 
 class Step(NamedTuple):
@@ -31,11 +24,17 @@ class Step(NamedTuple):
     """Mean gate over layers and heads where the token was predicted; None without a memory."""
 
 
+def greedy(logits: Tensor) -> list[int]:
+    """Choose the likeliest tokens."""
+    tokens: list[int] = logits.argmax(-1).tolist()
+    return tokens
+
+
 def decode(
     base: BaseModel,
     prompts: Sequence[Sequence[int]],
+    choose: Chooser = greedy,
     trace: GateTrace | None = None,
-    sampling: Sampling | None = None,
 ) -> Iterator[Step]:
     """Yield the next token of every row, without end; the caller decides where a row stops.
 
@@ -46,10 +45,9 @@ def decode(
     cache: Any = None
     while True:
         logits, cache = _forward(base, ids, mask, positions, cache)  # [B, vocabulary]
-        chosen = logits.argmax(-1) if sampling is None else _sample(logits, sampling)  # [B]
-        shares = None if trace is None else trace.last_position_share().tolist()
-        yield Step(chosen.tolist(), shares)
-        ids = chosen[:, None]
+        tokens = choose(logits)
+        yield Step(tokens, None if trace is None else trace.last_position_share().tolist())
+        ids = torch.tensor(tokens, device=base.device)[:, None]
         mask = torch.cat([mask, torch.ones_like(ids)], dim=-1)
         positions = positions[:, -1:] + 1
 
@@ -58,15 +56,14 @@ def generate(
     base: BaseModel,
     prompts: Sequence[Sequence[int]],
     max_tokens: int,
-    sampling: Sampling | None = None,
+    choose: Chooser = greedy,
     stop_ids: frozenset[int] | None = None,
 ) -> list[list[int]]:
     """Return each prompt's continuation, without the token that stopped it."""
     stops = base.stop_ids if stop_ids is None else stop_ids
     replies: list[list[int]] = [[] for _ in prompts]
     running = set(range(len(prompts)))
-    steps = decode(base, prompts, sampling=sampling)
-    for _, step in zip(range(max_tokens), steps, strict=False):
+    for _, step in zip(range(max_tokens), decode(base, prompts, choose), strict=False):
         running -= {row for row in running if step.tokens[row] in stops}
         for row in running:
             replies[row].append(step.tokens[row])
@@ -98,12 +95,3 @@ def _forward(
         logits_to_keep=1,
     )
     return output.logits[:, -1].float(), output.past_key_values
-
-
-def _sample(logits: Tensor, sampling: Sampling) -> Tensor:
-    probabilities = (logits / sampling.temperature).softmax(-1).cpu()
-    ordered, order = probabilities.sort(-1, descending=True)
-    outside = ordered.cumsum(-1) - ordered >= sampling.top_p
-    kept = ordered.masked_fill(outside, 0.0)
-    picked = torch.multinomial(kept, 1, generator=sampling.generator)  # [B, 1]
-    return order.gather(-1, picked).squeeze(-1).to(logits.device)

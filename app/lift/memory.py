@@ -173,7 +173,9 @@ def _hook_layer(
         trace.gates[index] = read.gate.detach()
         return (_gated(attention, read), *args[1:])
 
-    return layer.query.register_forward_hook(keep_query), layer.output.register_forward_pre_hook(mix)
+    return layer.query.register_forward_hook(keep_query), layer.output.register_forward_pre_hook(
+        mix
+    )
 
 
 def _as_heads(query: Tensor, attention: Tensor, layer: AttentionLayer) -> Tensor:
@@ -191,7 +193,8 @@ def _gated(attention: Tensor, read: MemoryRead) -> Tensor:
 def num_parameters(shapes: Sequence[HeadShape], width_factor: int = 2) -> int:
     """Return the size of a memory in parameters, without building it."""
     return sum(
-        heads * (2 * width_factor * dim * dim + math.isqrt(dim) * (dim + 1)) for heads, dim in shapes
+        heads * (2 * width_factor * dim * dim + math.isqrt(dim) * (dim + 1))
+        for heads, dim in shapes
     )
 
 

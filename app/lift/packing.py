@@ -28,8 +28,8 @@ class PackedRow(NamedTuple):
     """[N], index of the token whose logits predict a supervised token."""
     labels: Tensor
     """[N], the supervised tokens."""
-    weights: Tensor
-    """[N], one over the number of supervised tokens of the same example."""
+    owners: Tensor
+    """[N], number of the example, from 0, that the supervised token belongs to."""
 
 
 def pack(group: ExampleGroup) -> PackedRow:
@@ -38,7 +38,7 @@ def pack(group: ExampleGroup) -> PackedRow:
     blocks = [0] * len(ids)
     predictors: list[int] = []
     labels: list[int] = []
-    weights: list[float] = []
+    owners: list[int] = []
     for number, example in enumerate(group.examples, start=1):
         first = len(ids) + len(example.request)
         length = len(example.request) + len(example.target)
@@ -47,24 +47,23 @@ def pack(group: ExampleGroup) -> PackedRow:
         blocks += [number] * length
         predictors += range(first - 1, first - 1 + len(example.target))
         labels += example.target
-        weights += [1 / len(example.target)] * len(example.target)
+        owners += [number - 1] * len(example.target)
     return PackedRow(
         torch.tensor([ids]),
         torch.tensor([positions]),
         torch.tensor(blocks),
         torch.tensor(predictors),
         torch.tensor(labels),
-        torch.tensor(weights),
+        torch.tensor(owners),
     )
 
 
-def group_loss(base: BaseModel, group: ExampleGroup) -> Tensor:
-    """Return the sum over the group's examples of their mean token loss, in nats, in float32.
+def example_losses(base: BaseModel, group: ExampleGroup) -> Tensor:
+    """Return each example's mean loss over its supervised tokens, in nats, in float32, [examples].
 
     Logits are computed for the supervised tokens only.
     """
-    row = pack(group)
-    row = PackedRow(*(tensor.to(base.device) for tensor in row))
+    row = PackedRow(*(tensor.to(base.device) for tensor in pack(group)))
     logits = base.model(
         input_ids=row.input_ids,
         position_ids=row.positions,
@@ -73,7 +72,8 @@ def group_loss(base: BaseModel, group: ExampleGroup) -> Tensor:
         use_cache=False,
     ).logits[0]  # [N, vocabulary]
     losses = cross_entropy(logits.float(), row.labels, reduction="none")  # [N]
-    return (losses * row.weights).sum()
+    sums = losses.new_zeros(len(group.examples)).index_add(0, row.owners, losses)
+    return sums / row.owners.bincount(minlength=len(group.examples))
 
 
 def attention_masks(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.lift.base_model import BaseModel
+from app.lift.chat import chat_format
 from app.lift.segments import truncated_context
 
 GAP = "\n...\n"
@@ -12,6 +13,29 @@ RECITE = "\n\nGiven above context, please recite following segment of the contex
 """The recitation's request, after the context (paper, appendix A.1)."""
 ASK = "\n\nAnswer the question about the text in a few words.\nQuestion: {question}"
 """The question, after the context."""
+WRITE = (
+    "{passage}\n\nWrite a question about this sentence of the text, and answer it with words of "
+    'the sentence: "{evidence}"'
+)
+"""The request for a question/answer pair about one sentence of a passage."""
+QUESTION_START = "Question:"
+ANSWER_START = "\nAnswer:"
+WRITE_EXAMPLE = (
+    (
+        "user",
+        WRITE.format(
+            passage="The mill at Orrin was built by Tessa Vaal in the year of the long frost. Its "
+            "wheel was cut from a single oak. Farmers paid her in barley.",
+            evidence="Its wheel was cut from a single oak.",
+        ),
+    ),
+    (
+        "assistant",
+        f"{QUESTION_START} What was the wheel of the mill at Orrin cut from?"
+        f"{ANSWER_START} a single oak",
+    ),
+)
+"""Shown before every such request: a small model echoes the request without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +63,21 @@ def question_prompt(base: BaseModel, context: Sequence[int], question: str) -> P
     return _prompt(base, context, ASK.format(question=question.strip()))
 
 
-def passage_prompt(base: BaseModel, request: str) -> Prompt:
-    """Return a request that brings its own passage."""
-    return _prompt(base, (), request)
+def writing_prompts(base: BaseModel, drafts: Sequence[tuple[str, str]]) -> list[list[int]]:
+    """Return the requests to write a question, for passages and their evidence sentences.
+
+    Each ends where the model is to continue with the question.
+    """
+    chat = chat_format(base.tokenizer, WRITE_EXAMPLE)
+    return [
+        [
+            *chat.opening,
+            *base.tokenize(WRITE.format(passage=passage, evidence=evidence)),
+            *chat.closing,
+            *base.tokenize(QUESTION_START),
+        ]
+        for passage, evidence in drafts
+    ]
 
 
 def answering_context(

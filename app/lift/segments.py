@@ -21,9 +21,7 @@ def segment_starts(num_tokens: int, segment_tokens: int, stride_tokens: int) -> 
     return [*range(0, last, stride_tokens), last]
 
 
-def cut_segments(
-    tokens: TokenIds, segment_tokens: int, stride_tokens: int
-) -> list[list[int]]:
+def cut_segments(tokens: TokenIds, segment_tokens: int, stride_tokens: int) -> list[list[int]]:
     """Return the overlapping segments of a document, each at most `segment_tokens` long."""
     starts = segment_starts(len(tokens), segment_tokens, stride_tokens)
     return [list(tokens[start : start + segment_tokens]) for start in starts]

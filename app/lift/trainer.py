@@ -19,7 +19,7 @@ from app.lift.config import MethodConfig
 from app.lift.examples import ExampleGroup, question_groups, recitation_groups
 from app.lift.memory import GatedMemory
 from app.lift.observer import Observer, QAPair, Stage, StepMetrics
-from app.lift.packing import group_loss
+from app.lift.packing import example_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _backward(base: BaseModel, groups: Sequence[ExampleGroup]) -> float:
     num_examples = sum(len(group.examples) for group in groups)
     total = 0.0
     for group in groups:
-        loss = group_loss(base, group) / num_examples
+        loss = example_losses(base, group).sum() / num_examples
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     return total

@@ -1,0 +1,152 @@
+"""A document's memory as a file: safetensors with metadata, checked when it is read.
+
+Knows files and metadata; does not know where files are kept. Nothing in an adapter is executed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from app.lift.base_model import BaseModel
+from app.lift.config import MethodConfig
+from app.lift.errors import AdapterError
+from app.lift.memory import GatedMemory, tensor_shapes
+
+FORMAT_VERSION = "1"
+MEMORY_KIND = "gated-memory"
+QUERY_SOURCE = "pre-rope"
+_FILE_DTYPE = torch.bfloat16
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A trained memory and what is known of its training."""
+
+    memory: GatedMemory
+    base: BaseModel
+    method: MethodConfig
+    num_tokens: int
+    """Tokens of the document."""
+    num_qa_pairs: int
+    tokens_processed: int
+    """Tokens that went through the model in training, supervised or not."""
+    losses: tuple[float, ...]
+    """Mean loss of each optimiser step, in nats."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterInfo:
+    """A written adapter file."""
+
+    sha256: str
+    size_bytes: int
+    metadata: dict[str, str]
+
+
+def write_adapter(
+    path: Path, lifted: Lifted, *, document_sha256: str, preset: str, created_at: str
+) -> AdapterInfo:
+    """Write the memory to `path` in bfloat16 and flush it to the disk.
+
+    The caller gives a temporary name and publishes the file once it is whole.
+    """
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "memory_kind": MEMORY_KIND,
+        "query_source": QUERY_SOURCE,
+        "base_model": lifted.base.name,
+        "base_fingerprint": lifted.base.fingerprint,
+        "tokenizer_hash": lifted.base.tokenizer_hash,
+        "preset": preset,
+        "method": json.dumps(asdict(lifted.method)),
+        "document_sha256": document_sha256,
+        "num_tokens": str(lifted.num_tokens),
+        "num_qa_pairs": str(lifted.num_qa_pairs),
+        "tokens_processed": str(lifted.tokens_processed),
+        "losses": json.dumps([round(loss, 4) for loss in lifted.losses]),
+        "seed": str(lifted.method.seed),
+        "created_at": created_at,
+    }
+    state = lifted.memory.state_dict()
+    tensors = {name: tensor.to(_FILE_DTYPE).cpu().contiguous() for name, tensor in state.items()}
+    save_file(tensors, path, metadata)
+    _flush(path)
+    return AdapterInfo(file_sha256(path), path.stat().st_size, metadata)
+
+
+def read_adapter(path: Path, base: BaseModel, sha256: str | None = None) -> GatedMemory:
+    """Read the memory at `path` for `base`, in the base model's dtype and on its device.
+
+    Raises:
+        AdapterError: the file is missing, damaged (its hash is not `sha256`), of another format,
+            or was trained on another base model.
+    """
+    if not path.is_file():
+        raise AdapterError(f"the adapter {path.name} is missing from the store")
+    if sha256 is not None and file_sha256(path) != sha256:
+        raise AdapterError(f"the adapter {path.name} is damaged: its content is not what was saved")
+    metadata, tensors = _contents(path)
+    _check_metadata(path, metadata, base)
+    width_factor = int(json.loads(metadata["method"])["memory_width_factor"])
+    _check_tensors(path, tensors, tensor_shapes(base.shapes, width_factor))
+    with torch.device("meta"):
+        memory = GatedMemory(base.shapes, width_factor)
+    in_place = {name: tensor.to(base.device, base.dtype) for name, tensor in tensors.items()}
+    memory.load_state_dict(in_place, assign=True)
+    return memory.eval().requires_grad_(False)
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _contents(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise AdapterError(f"the adapter {path.name} is no whole safetensors file") from error
+
+
+def _check_metadata(path: Path, metadata: Mapping[str, str], base: BaseModel) -> None:
+    expected = {
+        "format_version": FORMAT_VERSION,
+        "memory_kind": MEMORY_KIND,
+        "query_source": QUERY_SOURCE,
+    }
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            raise AdapterError(
+                f"the adapter {path.name} has {key} {metadata.get(key)!r}, this server reads {value!r}"
+            )
+    ours = {"base_fingerprint": base.fingerprint, "tokenizer_hash": base.tokenizer_hash}
+    if any(metadata.get(key) != value for key, value in ours.items()):
+        raise AdapterError(
+            f"the adapter {path.name} was trained on the base model "
+            f"{metadata.get('base_model')!r}, whose weights or tokenizer are not those of "
+            f"{base.name!r}: serve that model, or upload the document again"
+        )
+
+
+def _check_tensors(
+    path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if shapes != expected:
+        odd = sorted(set(shapes.items()) ^ set(expected.items()))[0][0]
+        raise AdapterError(f"the adapter {path.name} does not fit the base model at {odd}")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

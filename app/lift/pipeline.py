@@ -1,0 +1,50 @@
+"""The whole method on one screen: a text goes in, a trained memory comes out."""
+
+from app.lift.adapter import Lifted
+from app.lift.base_model import BaseModel
+from app.lift.config import MethodConfig
+from app.lift.errors import DocumentError
+from app.lift.observer import Observer, Stage
+from app.lift.segments import cut_segments
+from app.lift.synthesis import synthesise
+from app.lift.trainer import TrainingData, train_memory
+
+
+def lift_document(
+    text: str, base: BaseModel, method: MethodConfig, observer: Observer
+) -> Lifted:
+    """Train the memory of one document (paper, section 3).
+
+    The same text, base model, settings and machine give the same memory. What the observer raises
+    ends the lift.
+
+    Raises:
+        DocumentError: the text is empty, or the settings exceed what the base model can read.
+    """
+    _require_window(base, method)
+    tokens = base.tokenize(text)
+    if not tokens:
+        raise DocumentError("the document holds no text")
+    segments = cut_segments(tokens, method.segment_tokens, method.stride_tokens)
+    observer.stage_started(Stage.SEGMENT, len(segments), "segments")
+    observer.progressed(len(segments))
+    pairs = synthesise(base, text, method, observer)
+    memory, history = train_memory(base, TrainingData(tokens, segments, pairs), method, observer)
+    return Lifted(
+        memory=memory,
+        base=base,
+        method=method,
+        num_tokens=len(tokens),
+        num_qa_pairs=len(pairs),
+        tokens_processed=sum(step.tokens for step in history),
+        losses=tuple(step.loss for step in history),
+    )
+
+
+def _require_window(base: BaseModel, method: MethodConfig) -> None:
+    needed = max(method.window_tokens, method.recitation_context_tokens + method.segment_tokens)
+    if needed > base.max_positions:
+        raise DocumentError(
+            f"these settings need a base model that reads {needed} tokens at once; {base.name!r} "
+            f"reads {base.max_positions}: choose another preset or smaller options"
+        )

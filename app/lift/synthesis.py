@@ -1,0 +1,151 @@
+"""Question/answer pairs about a document, written by the base model itself (paper, section 3.3).
+
+For each pair the model sees a passage of consecutive sentences and one of them as evidence, writes
+a question, and answers in words copied from the evidence. So the evidence is verbatim by
+construction, and an answer is never made up. What is no usable pair is dropped, and another
+sentence is tried.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+
+import sentencex
+
+from app.lift.base_model import BaseModel
+from app.lift.config import MethodConfig
+from app.lift.copying import SpanCopier
+from app.lift.generation import generate
+from app.lift.observer import Observer, QAPair, Stage
+from app.lift.prompts import ANSWER_START, writing_prompts
+
+_BATCH_ROWS = 8
+_MAX_QUESTION_TOKENS = 32
+_MAX_ANSWER_TOKENS = 20
+_MIN_EVIDENCE_WORDS = 6
+_MAX_ANSWER_SHARE = 0.7  # of the evidence's characters: more is the sentence, not an answer
+_CONTENT_WORD_LETTERS = 4
+_MIN_GROUNDED_SHARE = 0.75  # of a question's longer words must stand in its passage
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the document, without the white space around it."""
+
+    text: str
+    start: int
+    """Offset in the document's text, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A passage and the sentence in it that a pair is to be written about."""
+
+    passage: str
+    evidence: Sentence
+
+
+def synthesise(
+    base: BaseModel, text: str, method: MethodConfig, observer: Observer
+) -> list[QAPair]:
+    """Write up to `num_qa_pairs` pairs, each about another sentence; fewer if the text is short.
+
+    At most `qa_attempts` sentences are tried for each pair that is asked for.
+    """
+    observer.stage_started(Stage.SYNTHESISE, method.num_qa_pairs, "pairs")
+    drafts = draft_passages(text, method.qa_sentences, Random(method.seed))
+    tried = islice(drafts, method.num_qa_pairs * method.qa_attempts)
+    pairs: list[QAPair] = []
+    while batch := list(islice(tried, min(_BATCH_ROWS, method.num_qa_pairs - len(pairs)))):
+        for pair in write_pairs(base, batch):
+            pairs.append(pair)
+            observer.qa_pair_written(pair)
+        observer.progressed(len(pairs))
+    return pairs
+
+
+def draft_passages(text: str, passage_sentences: int, random: Random) -> Iterator[Draft]:
+    """Yield a draft for every sentence fit to be evidence, in random order."""
+    sentences = list(split_sentences(text))
+    fit = [i for i, sentence in enumerate(sentences) if _is_evidence(sentence)]
+    for index in random.sample(fit, len(fit)):
+        first = max(0, index - random.randrange(passage_sentences))
+        last = min(len(sentences), first + passage_sentences) - 1
+        end = sentences[last].start + len(sentences[last].text)
+        yield Draft(text[sentences[first].start : end], sentences[index])
+
+
+def split_sentences(text: str, language: str = "en") -> Iterator[Sentence]:
+    """Yield the sentences of a text in order, with their places."""
+    for boundary in sentencex.get_sentence_boundaries(language, text):
+        piece = text[boundary["start_index"] : boundary["end_index"]]
+        stripped = piece.strip()
+        if stripped:
+            yield Sentence(stripped, boundary["start_index"] + piece.index(stripped))
+
+
+def write_pairs(base: BaseModel, drafts: Sequence[Draft]) -> Iterator[QAPair]:
+    """Let the model write one pair for each draft; yield those that are usable."""
+    prompts = writing_prompts(base, [(draft.passage, draft.evidence.text) for draft in drafts])
+    written = generate(base, prompts, _MAX_QUESTION_TOKENS)
+    questions = [_first_question(base.tokenizer.decode(ids)) for ids in written]
+    answer_start = base.tokenize(ANSWER_START)
+    prompts = [
+        [*prompt, *base.tokenize(f" {question}"), *answer_start]
+        for prompt, question in zip(prompts, questions, strict=True)
+    ]
+    end_id = base.tokenize("\n")[-1]
+    copier = SpanCopier(base, [draft.evidence.text for draft in drafts], end_id)
+    copied = generate(base, prompts, _MAX_ANSWER_TOKENS, copier, frozenset({end_id}))
+    for draft, question, ids in zip(drafts, questions, copied, strict=True):
+        answer = base.tokenizer.decode(ids).strip().rstrip(".,;:")
+        if is_usable(question, answer, draft):
+            evidence = draft.evidence
+            yield QAPair(question, answer, evidence.text, evidence.start)
+
+
+def is_usable(question: str, answer: str, draft: Draft) -> bool:
+    """Tell whether a pair asks about the passage, and answers with a part of its evidence."""
+    return _asks_about(question, draft.passage) and _answers(answer, draft.evidence.text, question)
+
+
+def _asks_about(question: str, passage: str) -> bool:
+    words = [word for word in _words(question)[1:] if len(word) >= _CONTENT_WORD_LETTERS]
+    known = set(_words(passage))
+    return (
+        question.endswith("?")
+        and bool(words)
+        and sum(word in known for word in words) >= _MIN_GROUNDED_SHARE * len(words)
+    )
+
+
+def _answers(answer: str, evidence: str, question: str) -> bool:
+    place = evidence.find(answer)
+    whole_words = not evidence[place + len(answer) : place + len(answer) + 1].isalnum()
+    return (
+        bool(answer)
+        and place >= 0
+        and whole_words
+        and len(answer) <= _MAX_ANSWER_SHARE * len(evidence)
+        and answer.lower() not in question.lower()
+    )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _is_evidence(sentence: Sentence) -> bool:
+    words = sentence.text.split()
+    return (
+        len(words) >= _MIN_EVIDENCE_WORDS
+        and sentence.text[-1] in ".!?"
+        and "\n" not in sentence.text
+    )
+
+
+def _first_question(text: str) -> str:
+    line = text.strip().split("\n")[0]
+    return line[: line.index("?") + 1] if "?" in line else ""
