@@ -2,16 +2,18 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import jobs
+from app import attempts, jobs
 from app.clock import new_id
 from app.db import Database
-from app.jobs import Lease
+from app.jobs import Lease, PublishedAdapter
 from app.lift.config import PRESETS
 from app.models import Document, Job
+from app.storage import Store, adapter_key, text_key
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -45,6 +47,28 @@ def claim(database: Database, job_id: str, now: datetime = NOON) -> Lease:
         lease = jobs.claim(session, job_id, now, MINUTE)
     assert lease is not None
     return lease
+
+
+def parse(database: Database, store: Store, document_id: str, text: str = "Its text.") -> Lease:
+    """Begin the attempt at a document's job and finish its parsing."""
+    with database.reading() as session:
+        job_id = session.scalars(select(Job.id).where(Job.document_id == document_id)).one()
+    lease = claim(database, job_id)
+    store.put(text_key(document_id), BytesIO(text.encode()))
+    with database.writing() as session:
+        attempts.record_parsed(session, lease, len(text))
+    return lease
+
+
+def make_ready(database: Database, store: Store, document_id: str) -> None:
+    """Bring a queued document to its adapter."""
+    lease = parse(database, store, document_id)
+    stored = store.put(adapter_key(document_id, "a" * 64), BytesIO(b"adapter"))
+    adapter = PublishedAdapter(
+        "a" * 64, stored.size_bytes, adapter_key(document_id, "a" * 64), "base", {}
+    )
+    with database.writing() as session:
+        jobs.finish(session, lease, adapter, 1234, NOON)
 
 
 def get_job(database: Database, job_id: str) -> Job:

@@ -17,14 +17,12 @@ _SIGNATURES = (
     (b"PK\x03\x04", "a ZIP archive (perhaps a DOCX, ODT or EPUB file)"),
     (b"\x89PNG\r\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office file"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "a SQLite database"),
-    (b"GGUF", "a GGUF model"),
 )
 _CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r\x1b") | {0x7F}
 _CONTROLS_TEXT = "".join(map(chr, sorted(_CONTROLS)))

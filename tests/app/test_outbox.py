@@ -1,0 +1,179 @@
+"""Messages to the broker: sent after the commit, sent again by the sweeper, never a hang."""
+
+import base64
+import json
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+from kombu.exceptions import OperationalError
+
+from app.clock import utc_now
+from app.db import Database
+from app.dispatch import QUEUE, TRAIN_DOCUMENT, Dispatcher
+from app.main import create_app
+from app.models import JobState
+from app.outbox import Sweeper, dispatch, sweep
+from app.settings import Settings
+from app.storage import Store
+from tests.conftest import DEAD_BROKER
+from tests.fakes import FakeAnswerer
+from tests.rows import MINUTE, NOON, add_job, claim, get_job
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def broker(valkey_url: str) -> Iterator[redis.Redis]:
+    """The broker itself, empty."""
+    path = valkey_url.removeprefix("redis+socket://").partition("?")[0]
+    with redis.Redis(unix_socket_path=path) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def dispatcher(valkey_url: str, broker: redis.Redis) -> Iterator[Dispatcher]:
+    """A dispatcher to an empty broker."""
+    dispatcher = Dispatcher(valkey_url, longest_task_seconds=60)
+    yield dispatcher
+    dispatcher.close()
+
+
+@pytest.fixture
+def lost_dispatcher() -> Iterator[Dispatcher]:
+    """A dispatcher to a broker that is away."""
+    dispatcher = Dispatcher(DEAD_BROKER, longest_task_seconds=60)
+    yield dispatcher
+    dispatcher.close()
+
+
+def take_arguments(broker: redis.Redis) -> list[Any]:
+    """Take all messages from the queue and return what they carry, the first one first."""
+    taken = [json.loads(message) for message in broker.rpop(QUEUE, 100) or []]
+    assert {message["content-type"] for message in taken} <= {"application/json"}
+    assert {message["headers"]["task"] for message in taken} <= {TRAIN_DOCUMENT}
+    return [json.loads(base64.b64decode(message["body"]))[:2] for message in taken]
+
+
+def test_message_carries_the_job_id_only(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
+) -> None:
+    """What goes to the broker is JSON with one id, and the row notes that it was sent."""
+    job_id = add_job(sqlite)
+
+    assert dispatch(sqlite, dispatcher, job_id)
+
+    assert take_arguments(broker) == [[[job_id], {}]]
+    assert get_job(sqlite, job_id).dispatched_at is not None
+
+
+def test_upload_dispatches_its_job(
+    sqlite: Database, settings: Settings, broker: redis.Redis, valkey_url: str
+) -> None:
+    """An upload's message is sent when its row is committed."""
+    with_broker = settings.model_copy(update={"broker_url": valkey_url})
+    with TestClient(create_app(with_broker, lambda _: FakeAnswerer())) as client:
+        client.post("/documents", json={"text": "x"})
+
+    (((job_id,), _),) = take_arguments(broker)
+    assert get_job(sqlite, job_id).dispatched_at is not None
+
+
+def test_absent_broker_is_told_at_once(sqlite: Database, lost_dispatcher: Dispatcher) -> None:
+    """A broker that refuses connections costs no time and no exception."""
+    job_id = add_job(sqlite)
+    started = time.monotonic()
+
+    assert not dispatch(sqlite, lost_dispatcher, job_id)
+
+    assert time.monotonic() - started < 2
+    assert get_job(sqlite, job_id).dispatched_at is None
+
+
+def test_silent_broker_does_not_hang() -> None:
+    """A broker that takes connections and never answers is given up in seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        dispatcher = Dispatcher(f"redis://127.0.0.1:{port}/0", longest_task_seconds=60)
+        started = time.monotonic()
+
+        assert not dispatcher.send("job_1")
+
+        assert time.monotonic() - started < 5
+        dispatcher.close()
+
+
+def test_ping_tells_whether_the_broker_is_there(
+    dispatcher: Dispatcher, lost_dispatcher: Dispatcher
+) -> None:
+    """Readiness asks the broker itself."""
+    dispatcher.ping()
+    with pytest.raises(OperationalError):
+        lost_dispatcher.ping()
+
+
+def test_sweep_sends_what_was_never_sent(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
+) -> None:
+    """Jobs that were queued while the broker was away are sent once it is back, and only once."""
+    job_ids = [add_job(sqlite) for _ in range(2)]
+
+    sweep(sqlite, dispatcher, 3, utc_now())
+    sweep(sqlite, dispatcher, 3, utc_now())
+
+    assert take_arguments(broker) == [[[job_id], {}] for job_id in job_ids]
+
+
+def test_sweep_takes_jobs_from_vanished_workers(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
+) -> None:
+    """A job whose lease ran out waits again, and its message is sent."""
+    job_id = add_job(sqlite)
+    claim(sqlite, job_id)
+
+    sweep(sqlite, dispatcher, 3, NOON + 2 * MINUTE)
+
+    assert get_job(sqlite, job_id).state == JobState.QUEUED
+    assert take_arguments(broker) == [[[job_id], {}]]
+
+
+def test_sweep_sends_again_what_the_broker_lost(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
+) -> None:
+    """A broker that was wiped gets the messages of all jobs that still wait."""
+    job_id = add_job(sqlite)
+    dispatch(sqlite, dispatcher, job_id)
+    broker.flushall()
+    dispatched_at = get_job(sqlite, job_id).dispatched_at
+    assert dispatched_at is not None
+
+    sweep(sqlite, dispatcher, 3, dispatched_at + timedelta(minutes=11))
+
+    assert take_arguments(broker) == [[[job_id], {}]]
+
+
+def test_sweeper_survives_a_failing_sweep(
+    sqlite: Database, dispatcher: Dispatcher, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails in one sweep is tried again in the next."""
+    calls: list[str] = []
+
+    def fail_once(job_id: str) -> bool:
+        calls.append(job_id)
+        if len(calls) == 1:
+            raise RuntimeError
+        return True
+
+    monkeypatch.setattr(dispatcher, "send", fail_once)
+    job_id = add_job(sqlite)
+    sweeper = Sweeper(sqlite, dispatcher, store, max_attempts=3, pause_seconds=0.05)
+    sweeper.start()
+    wait_until(lambda: get_job(sqlite, job_id).dispatched_at)
+    sweeper.stop()
+
+    assert calls == [job_id, job_id]

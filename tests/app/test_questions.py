@@ -1,0 +1,171 @@
+"""`POST /documents/{id}/ask`: answers, and what stands in their way."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app import attempts, jobs
+from app.db import Database
+from app.engine.answerer import EngineError, QuestionTooLongError, UnusableAdapterError
+from app.jobs import Failure
+from app.storage import Store
+from tests.fakes import FakeAnswerer
+from tests.rows import NOON, make_ready, parse
+
+
+@pytest.fixture
+def ready_id(database: Database, store: Store, document_id: str) -> str:
+    """A document with an adapter."""
+    make_ready(database, store, document_id)
+    return document_id
+
+
+def ask(client: TestClient, document_id: str, **body: Any) -> Any:
+    return client.post(f"/documents/{document_id}/ask", json={"question": "Who?"} | body)
+
+
+def test_answer_tells_all_that_the_engine_said(client: TestClient, ready_id: str) -> None:
+    """Text, memory share, usage, timings and the adapter's version are in the answer."""
+    response = ask(client, ready_id)
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "answer": "Who? in 9 characters",
+        "memory_share": 0.25,
+        "memory": "used",
+        "finish_reason": "stop",
+        "usage": {"prompt_tokens": 20, "completion_tokens": 5},
+        "timings": {"swap_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 0.3},
+        "adapter_sha256": "a" * 64,
+    }
+
+
+def test_engine_gets_the_adapter_and_the_settings_of_the_upload(
+    client: TestClient, store: Store, answerer: FakeAnswerer, ready_id: str
+) -> None:
+    """The engine is handed this document's file, text and method."""
+    ask(client, ready_id, max_tokens=7)
+
+    (asked,) = answerer.asks
+    assert asked.adapter is not None
+    assert asked.adapter.path.read_bytes() == b"adapter"
+    assert asked.read_text() == "Its text."
+    assert (asked.max_tokens, asked.method.window_tokens) == (7, 512)
+
+
+def test_memory_off_asks_the_bare_model(
+    client: TestClient, answerer: FakeAnswerer, ready_id: str
+) -> None:
+    """Without memory no adapter goes to the engine, and none is named."""
+    body = ask(client, ready_id, memory="off").json()
+
+    assert answerer.asks[0].adapter is None
+    assert (body["memory"], body["memory_share"], body["adapter_sha256"]) == ("off", None, None)
+
+
+def test_ask_before_ready_returns_409(
+    client: TestClient, database: Database, store: Store, answerer: FakeAnswerer, document_id: str
+) -> None:
+    """The problem tells status, stage and progress; the base model is never asked instead."""
+    lease = parse(database, store, document_id)
+    with database.writing() as session:
+        attempts.start_stage(session, lease, "train", 40, "steps", NOON)
+
+    response = ask(client, document_id)
+
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (409, "document_not_ready")
+    assert (problem["document_status"], problem["stage"]) == ("running", "train")
+    assert problem["progress"] == {"completed": 0, "total": 40, "unit": "steps"}
+    assert answerer.asks == []
+
+
+def test_memory_off_needs_the_text_only(
+    client: TestClient, database: Database, store: Store, document_id: str
+) -> None:
+    """As soon as the text is parsed, the bare model can be asked over it."""
+    before = ask(client, document_id, memory="off").status_code
+    parse(database, store, document_id)
+    after = ask(client, document_id, memory="off").status_code
+
+    assert (before, after) == (409, 200)
+
+
+def test_ask_a_failed_document_returns_409_with_the_reason(
+    client: TestClient, database: Database, store: Store, document_id: str
+) -> None:
+    """The problem says why there is no memory."""
+    lease = parse(database, store, document_id)
+    failure = Failure("document_refused", "It is too short.", retryable=False)
+    with database.writing() as session:
+        jobs.fail_attempt(session, lease, failure, 3, NOON)
+
+    response = ask(client, document_id)
+
+    assert (response.status_code, response.json()["code"]) == (409, "document_failed")
+    assert "It is too short." in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"question": ""}, "/body/question"),
+        ({"question": " \n"}, "/body/question"),
+        ({"question": 5}, "/body/question"),
+        ({"max_tokens": 0}, "/body/max_tokens"),
+        ({"memory": "maybe"}, "/body/memory"),
+        ({"temperature": 1}, "/body/temperature"),
+    ],
+)
+def test_wrong_question_returns_422(
+    client: TestClient, ready_id: str, body: dict[str, Any], pointer: str
+) -> None:
+    """The problem points at the field."""
+    response = ask(client, ready_id, **body)
+
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"] == pointer
+
+
+def test_more_tokens_than_allowed_returns_422(client: TestClient, ready_id: str) -> None:
+    """The problem tells the limit."""
+    response = ask(client, ready_id, max_tokens=513)
+
+    assert (response.status_code, response.json()["code"]) == (422, "too_many_tokens")
+    assert "512" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (QuestionTooLongError("90 tokens, room for 70"), 422, "question_too_long"),
+        (UnusableAdapterError("the file is damaged"), 409, "adapter_unusable"),
+        (FileNotFoundError(), 409, "adapter_unusable"),
+        (EngineError("the engine has died"), 503, "engine_unavailable"),
+    ],
+)
+def test_what_the_engine_refuses_is_a_problem(
+    client: TestClient,
+    answerer: FakeAnswerer,
+    ready_id: str,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    """Each of the engine's errors has its own status and code, with the engine's words."""
+    answerer.error = error
+
+    response = ask(client, ready_id)
+
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert str(error) in response.json()["detail"]
+
+
+def test_text_that_is_deleted_meanwhile_returns_404(
+    client: TestClient, store: Store, ready_id: str
+) -> None:
+    """A document that goes while it is asked is not found."""
+    store.delete_document(ready_id)
+
+    assert ask(client, ready_id).status_code == 404
