@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 
-from app.lift.adapter import read_adapter
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
 from app.lift.examples import Example, ExampleGroup
@@ -29,7 +27,8 @@ def gold_log_likelihoods(
 ) -> list[float]:
     """Return each gold answer's mean log-probability per token, in nats, behind its question.
 
-    The prompt is the one that answering uses: truncated context, then the question.
+    The prompt is the one that answering uses: truncated context, then the question. `memory` None
+    scores the bare base model.
     """
     context = answering_context(base, base.tokenize(text), method.context_tokens)
     prompts = [question_prompt(base, context, question) for question, _ in questions]
@@ -39,4 +38,13 @@ def gold_log_likelihoods(
     )
     with base.plugged(memory) if memory else nullcontext():
         losses = example_losses(base, ExampleGroup(prompts[0].prefix, examples))
-    return (-losses).tolist()
+    scores: list[float] = (-losses).tolist()
+    return scores
+
+
+def is_shown(base: BaseModel, text: str, quote: str, method: MethodConfig) -> bool:
+    """Tell whether the whole quote lies in the head or tail that the truncated context shows."""
+    tokens = base.tokenize(text)
+    head, tail = shown_spans(len(tokens), method.context_tokens, len(base.tokenize(GAP)))
+    shown = (tokens[:head], tokens[len(tokens) - tail :])
+    return any(quote in base.tokenizer.decode(part) for part in shown)

@@ -24,6 +24,7 @@ FORMAT_VERSION = "1"
 MEMORY_KIND = "gated-memory"
 QUERY_SOURCE = "pre-rope"
 _FILE_DTYPE = torch.bfloat16
+_MAX_WIDTH_FACTOR = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def write_adapter(
         "format_version": FORMAT_VERSION,
         "memory_kind": MEMORY_KIND,
         "query_source": QUERY_SOURCE,
+        "memory_width_factor": str(lifted.method.memory_width_factor),
         "base_model": lifted.base.name,
         "base_fingerprint": lifted.base.fingerprint,
         "tokenizer_hash": lifted.base.tokenizer_hash,
@@ -95,7 +97,7 @@ def read_adapter(path: Path, base: BaseModel, sha256: str | None = None) -> Gate
         raise AdapterError(f"the adapter {path.name} is damaged: its content is not what was saved")
     metadata, tensors = _contents(path)
     _check_metadata(path, metadata, base)
-    width_factor = int(json.loads(metadata["method"])["memory_width_factor"])
+    width_factor = _width_factor(path, metadata)
     _check_tensors(path, tensors, tensor_shapes(base.shapes, width_factor))
     with torch.device("meta"):
         memory = GatedMemory(base.shapes, width_factor)
@@ -136,6 +138,13 @@ def _check_metadata(path: Path, metadata: Mapping[str, str], base: BaseModel) ->
             f"{metadata.get('base_model')!r}, whose weights or tokenizer are not those of "
             f"{base.name!r}: serve that model, or upload the document again"
         )
+
+
+def _width_factor(path: Path, metadata: Mapping[str, str]) -> int:
+    written = metadata.get("memory_width_factor", "")
+    if not written.isdecimal() or not 0 < int(written) <= _MAX_WIDTH_FACTOR:
+        raise AdapterError(f"the adapter {path.name} has the memory_width_factor {written!r}")
+    return int(written)
 
 
 def _check_tensors(
