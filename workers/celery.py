@@ -7,9 +7,10 @@ import os
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_process_init
 
 from app.dispatch import QUEUE, broker_options
+from app.embedded.tether import die_with
 from app.logs import configure_logging
 from app.settings import Settings
 
@@ -53,5 +54,10 @@ def _set_up_logging(**_: object) -> None:
     configure_logging()
 
 
+def _die_with_the_worker(**_: object) -> None:
+    die_with(os.getppid())  # and the trainer dies with us, so that a kill -9 leaves nothing
+
+
 setup_logging.connect(_set_up_logging)  # instead of Celery's own
+worker_process_init.connect(_die_with_the_worker)
 app = make_app(Settings())

@@ -16,7 +16,7 @@ from app.clock import utc_now
 from app.db import Database
 from app.ingest.text import IngestError, decode
 from app.jobs import Failure, Lease, LeaseLostError, PublishedAdapter
-from app.lift.errors import LiftError
+from app.lift.errors import BaseModelError, LiftError
 from app.logs import configure_logging
 from app.models import Document, Job
 from app.settings import Settings
@@ -24,7 +24,7 @@ from app.storage import Store, adapter_key, source_key, text_key
 from workers.reporter import Reporter
 
 if TYPE_CHECKING:
-    from app.lift.pipeline import Lifted
+    from app.lift.adapter import Lifted
 
 _log = structlog.get_logger()
 
@@ -49,25 +49,21 @@ def run_attempt(database: Database, settings: Settings, lease: Lease) -> None:
     except LeaseLostError:
         _log.info("attempt_abandoned", job_id=lease.job_id)
     except (LiftError, IngestError) as error:
-        failure = Failure("document_refused", str(error), retryable=False)
+        is_models_fault = isinstance(error, BaseModelError)
+        code = "base_model_unusable" if is_models_fault else "document_refused"
+        failure = Failure(code, str(error), retryable=False)
         with database.writing() as session:
             jobs.fail_attempt(session, lease, failure, settings.max_attempts, utc_now())
 
 
 def _train(database: Database, settings: Settings, lease: Lease, reporter: Reporter) -> None:
-    from app.lift.base_model import load_base_model
-    from app.lift.pipeline import lift_document
-
     store = Store.from_url(settings.resolved_store_url)
     with database.reading() as session:
         document = _find_document(session, lease)
     text = _parse(database, store, lease, document, reporter)
-    base = load_base_model(
-        settings.model, settings.model_cache_dir, settings.device, settings.dtype
-    )
-    lifted = lift_document(text, base, documents.method_of(document), reporter)
+    lifted = _lift(text, document, settings, reporter)
     reporter.stage_started("publish", 1, "adapter")
-    _publish(database, store, lease, document, lifted, base.fingerprint)
+    _publish(database, store, lease, document, lifted)
 
 
 def _find_document(session: Session, lease: Lease) -> Document:
@@ -92,13 +88,18 @@ def _parse(
     return text
 
 
+def _lift(text: str, document: Document, settings: Settings, reporter: Reporter) -> "Lifted":
+    from app.lift.base_model import load_base_model
+    from app.lift.pipeline import lift_document
+
+    base = load_base_model(
+        settings.model, settings.model_cache_dir, settings.device, settings.dtype
+    )
+    return lift_document(text, base, documents.method_of(document), reporter)
+
+
 def _publish(
-    database: Database,
-    store: Store,
-    lease: Lease,
-    document: Document,
-    lifted: "Lifted",
-    base_fingerprint: str,
+    database: Database, store: Store, lease: Lease, document: Document, lifted: "Lifted"
 ) -> None:
     from app.lift.adapter import write_adapter
 
@@ -115,7 +116,7 @@ def _publish(
             sha256=info.sha256,
             size_bytes=info.size_bytes,
             store_key=adapter_key(document.id, info.sha256),
-            base_fingerprint=base_fingerprint,
+            base_fingerprint=lifted.base.fingerprint,
             metadata=info.metadata,
         )
         with database.writing() as session:

@@ -1,0 +1,115 @@
+"""The way of a message: a real Valkey, a real Celery worker, a real trainer process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.db import Database
+from app.dispatch import Dispatcher
+from app.models import JobState
+from app.outbox import dispatch
+from app.settings import Settings
+from tests.rows import add_job, get_job
+from tests.waiting import wait_until
+from tests.workers.conftest import is_running
+from tests.workers.fake_trainer import pid_file
+
+_WORKER = """
+import sys
+from tests.workers.fake_trainer import command
+from workers import tasks
+from workers.celery import app
+tasks.trainer_command = lambda job_id: command(sys.argv[1], job_id)
+app.worker_main(["--quiet", "worker", "--loglevel", "WARNING"])
+"""
+
+
+@pytest.fixture
+def broker_settings(worker_settings: Settings, valkey_url: str) -> Settings:
+    """Settings with the broker that runs."""
+    return worker_settings.model_copy(update={"broker_url": valkey_url})
+
+
+@pytest.fixture
+def dispatcher(broker_settings: Settings, valkey_url: str) -> Iterator[Dispatcher]:
+    """Sends to the broker that runs."""
+    dispatcher = Dispatcher(valkey_url, broker_settings.job_timeout_seconds)
+    yield dispatcher
+    dispatcher.close()
+
+
+@contextmanager
+def running_worker(settings: Settings, behaviour: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A Celery worker whose trainers behave like that."""
+    environment = os.environ | {
+        "LIFT_DATA_DIR": str(settings.data_dir),
+        "LIFT_BROKER_URL": settings.broker_url or "",
+        "LIFT_HEARTBEAT_SECONDS": "0.2",
+    }
+    command = [sys.executable, "-c", _WORKER, behaviour]
+    with subprocess.Popen(command, env=environment) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def trainer_pid(data_dir: Path) -> int:
+    """Wait for a trainer and return its process's id."""
+    path = pid_file(data_dir)
+    wait_until(lambda: path.exists() and path.read_text())
+    return int(path.read_text())
+
+
+def test_message_leads_to_a_ready_job(
+    sqlite: Database, broker_settings: Settings, dispatcher: Dispatcher
+) -> None:
+    """Two jobs are trained one after the other, and a message that comes twice does no harm."""
+    job_ids = [add_job(sqlite), add_job(sqlite)]
+    for job_id in [*job_ids, job_ids[0]]:
+        dispatch(sqlite, dispatcher, job_id)
+
+    with running_worker(broker_settings, "finish"):
+        wait_until(lambda: get_job(sqlite, job_ids[1]).state == JobState.READY)
+
+    assert [get_job(sqlite, job_id).state for job_id in job_ids] == [JobState.READY] * 2
+    assert [get_job(sqlite, job_id).attempt for job_id in job_ids] == [1, 1]
+
+
+def test_stopped_worker_gives_its_job_back(
+    sqlite: Database, broker_settings: Settings, dispatcher: Dispatcher, job_id: str
+) -> None:
+    """SIGTERM ends trainer and worker within seconds; the job waits, and no attempt is counted."""
+    dispatch(sqlite, dispatcher, job_id)
+    with running_worker(broker_settings, "hang") as worker:
+        trainer = trainer_pid(broker_settings.data_dir)
+        started = time.monotonic()
+        worker.terminate()
+        worker.wait(20)
+        seconds = time.monotonic() - started
+
+    job = get_job(sqlite, job_id)
+    assert seconds < 12
+    assert not is_running(trainer)
+    assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+
+
+def test_killed_worker_takes_its_trainer_along(
+    sqlite: Database, broker_settings: Settings, dispatcher: Dispatcher, job_id: str
+) -> None:
+    """After a kill -9 no trainer goes on in secret, and the next worker ends the job."""
+    dispatch(sqlite, dispatcher, job_id)
+    with running_worker(broker_settings, "hang") as worker:
+        trainer = trainer_pid(broker_settings.data_dir)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+
+    wait_until(lambda: not is_running(trainer), seconds=5)
+    assert get_job(sqlite, job_id).state == JobState.RUNNING  # until its lease runs out

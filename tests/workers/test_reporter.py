@@ -1,0 +1,116 @@
+"""The reporter: few writes, no figure lost, and an end when the lease is gone."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
+
+from app import attempts, jobs
+from app.clock import utc_now
+from app.db import Database
+from app.jobs import Lease, LeaseLostError
+from app.lift.observer import QAPair, Stage, StepMetrics
+from app.models import Event, EventKind, QAPairRow
+from tests.rows import claim, get_job
+from workers.reporter import Reporter
+
+
+@pytest.fixture
+def lease(sqlite: Database, job_id: str) -> Lease:
+    """The right to write to the job."""
+    return claim(sqlite, job_id)
+
+
+@pytest.fixture
+def num_writes(sqlite: Database) -> Iterator[list[None]]:
+    """One entry for each transaction that was committed."""
+    commits: list[None] = []
+
+    def count(_: object) -> None:
+        commits.append(None)
+
+    event.listen(sqlite.engine, "commit", count)
+    yield commits
+    event.remove(sqlite.engine, "commit", count)
+
+
+def steps(database: Database) -> list[int]:
+    with database.reading() as session:
+        metrics = select(Event.data).where(Event.kind == EventKind.METRIC).order_by(Event.id)
+        return [data["step"] for data in session.scalars(metrics)]
+
+
+def metric(step: int) -> StepMetrics:
+    return StepMetrics(step, 2.0, 1.0, 1e-3, 100)
+
+
+def test_many_steps_in_a_moment_cost_few_writes(
+    sqlite: Database, lease: Lease, num_writes: list[None]
+) -> None:
+    """A hundred steps at the same moment are two writes, and no figure is lost."""
+    with Reporter(sqlite, lease, clock=lambda: 100.0) as reporter:
+        for step in range(1, 101):
+            reporter.step_taken(metric(step))
+            reporter.progressed(step)
+
+    assert len(num_writes) == 2
+    assert steps(sqlite) == list(range(1, 101))
+    assert get_job(sqlite, lease.job_id).completed == 100
+
+
+def test_slow_steps_are_written_as_they_come(sqlite: Database, lease: Lease) -> None:
+    """A step a second is seen at once."""
+    clock = iter(range(1000))
+    reporter = Reporter(sqlite, lease, clock=lambda: float(next(clock)))
+    reporter.step_taken(metric(1))
+
+    assert steps(sqlite) == [1]
+
+
+def test_stage_starts_behind_what_belongs_to_the_one_before(sqlite: Database, lease: Lease) -> None:
+    """Events stand in the order in which they happened."""
+    reporter = Reporter(sqlite, lease, clock=lambda: 0.0)
+    reporter.step_taken(metric(1))
+    reporter.step_taken(metric(2))
+    reporter.stage_started(Stage.TRAIN, 5, "steps")
+
+    with sqlite.reading() as session:
+        kinds = session.scalars(select(Event.kind).order_by(Event.id)).all()
+    assert kinds == ["metric", "metric", "stage"]
+    assert get_job(sqlite, lease.job_id).stage == "train"
+
+
+def test_pair_is_written_at_once(sqlite: Database, lease: Lease) -> None:
+    """A question/answer pair is in the database when the call returns."""
+    Reporter(sqlite, lease).qa_pair_written(QAPair("Who?", "Ada.", "Ada wrote it.", 5))
+
+    with sqlite.reading() as session:
+        assert session.scalars(select(QAPairRow.evidence)).one() == "Ada wrote it."
+
+
+def test_lost_lease_ends_the_lift(sqlite: Database, lease: Lease) -> None:
+    """The next note after a cancel raises, which is how the method is stopped."""
+    with sqlite.writing() as session:
+        jobs.cancel(session, lease.job_id, utc_now())
+
+    with pytest.raises(LeaseLostError):
+        Reporter(sqlite, lease).progressed(1)
+
+
+def test_database_that_is_away_for_a_moment_loses_no_figure(
+    sqlite: Database, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training goes on, and what could not be written comes with the next write."""
+    clock = iter(range(1000))
+    reporter = Reporter(sqlite, lease, clock=lambda: float(next(clock)))
+    with monkeypatch.context() as broken:
+        broken.setattr(attempts, "add_metric", _fail)
+        reporter.step_taken(metric(1))
+    reporter.step_taken(metric(2))
+
+    assert steps(sqlite) == [1, 2]
+
+
+def _fail(*_: object) -> None:
+    raise OperationalError("", None, Exception("it is away"))

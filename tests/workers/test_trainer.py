@@ -1,0 +1,140 @@
+"""The real trainer's process, with a tiny random model."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app import documents
+from app.clock import utc_now
+from app.db import Database
+from app.documents import Overview, Upload
+from app.jobs import Lease
+from app.models import Event, EventKind, JobState
+from app.settings import Settings
+from app.storage import Store, source_key, text_key
+from tests.rows import claim
+from tests.tiny import save_tiny_model
+from workers.supervisor import supervise
+from workers.tasks import trainer_command
+from workers.trainer import run_attempt
+
+TEXT = "Ada Byron built the lighthouse of Port Amber in 1911. Its lamp is green.\r\n" * 12
+OPTIONS = {
+    "segment_tokens": 64,
+    "stride_tokens": 48,
+    "recitation_context_tokens": 32,
+    "window_tokens": 400,
+    "context_tokens": 100,
+    "num_qa_pairs": 0,
+    "joint_epochs": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny model."""
+    folder = tmp_path_factory.mktemp("tiny")
+    save_tiny_model(folder)
+    return folder
+
+
+@pytest.fixture
+def trainer_settings(
+    worker_settings: Settings, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings that name the tiny model, for this process and its children."""
+    given = {"model": str(tiny_model), "device": "cpu", "dtype": "float32"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"LIFT_{name.upper()}", value)
+    return worker_settings.model_copy(update=given)
+
+
+@pytest.fixture
+def uploaded(sqlite: Database, store: Store) -> Overview:
+    """A document that was just uploaded."""
+    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", OPTIONS)
+    with sqlite.writing() as session:
+        return documents.create(session, store, upload, 10_000_000, utc_now())
+
+
+def get(database: Database, uploaded: Overview) -> Overview:
+    with database.reading() as session:
+        return documents.get(session, uploaded.document.id)
+
+
+def test_trainer_turns_a_document_into_an_adapter(
+    sqlite: Database, store: Store, trainer_settings: Settings, uploaded: Overview
+) -> None:
+    """Text and adapter are in the store, the rows name them, the loss curve is whole."""
+    supervise(sqlite, trainer_settings, uploaded.job.id, trainer_command(uploaded.job.id))
+
+    document, job, adapter = get(sqlite, uploaded)
+    with sqlite.reading() as session:
+        stages = session.scalars(select(Event.data).where(Event.kind == EventKind.STAGE)).all()
+        metrics = documents.metrics(session, job)
+    assert (job.state, job.error) == (JobState.READY, None)
+    assert store.read(text_key(document.id)).decode() == TEXT.replace("\r\n", "\n")
+    assert document.num_characters == len(TEXT.replace("\r\n", "\n"))
+    assert document.num_tokens
+    assert adapter is not None
+    assert store.path(adapter.store_key).stat().st_size == adapter.size_bytes
+    assert adapter.file_metadata["document_sha256"] == document.sha256
+    assert [stage["stage"] for stage in stages][:2] == ["parse", "segment"]
+    assert [stage["stage"] for stage in stages][-1] == "publish"
+    assert [metric.data["step"] for metric in metrics] == list(range(1, len(metrics) + 1))
+    assert len(metrics) == len(json.loads(adapter.file_metadata["losses"])) > 0
+    assert list(store.path("incoming").iterdir()) == []
+
+
+def test_missing_base_model_fails_the_document_with_one_sentence(
+    sqlite: Database, settings: Settings, uploaded: Overview, tmp_path: Path
+) -> None:
+    """The reason says which model; no further attempt is made, and the text is kept."""
+    nowhere = settings.model_copy(update={"model": str(tmp_path / "nowhere")})
+
+    run_attempt(sqlite, nowhere, claim(sqlite, uploaded.job.id))
+
+    document, job, adapter = get(sqlite, uploaded)
+    assert (job.state, job.retryable) == (JobState.FAILED, False)
+    assert job.error_code == "base_model_unusable"
+    assert "nowhere" in (job.error or "")
+    assert document.num_characters
+    assert adapter is None
+
+
+def test_source_that_is_gone_is_not_the_documents_fault(
+    sqlite: Database, store: Store, settings: Settings, uploaded: Overview
+) -> None:
+    """A store that has lost the file ends the process, which its supervisor reports."""
+    store.path(source_key(uploaded.document.id)).unlink()
+
+    with pytest.raises(FileNotFoundError):
+        run_attempt(sqlite, settings, claim(sqlite, uploaded.job.id))
+
+    assert get(sqlite, uploaded).job.state == JobState.RUNNING
+
+
+def test_attempt_on_a_deleted_document_ends_quietly(
+    sqlite: Database, store: Store, settings: Settings, uploaded: Overview
+) -> None:
+    """Nothing is written for a document that was deleted before its trainer began."""
+    lease = claim(sqlite, uploaded.job.id)
+    with sqlite.writing() as session:
+        documents.remove(session, uploaded.document.id)
+    store.delete_document(uploaded.document.id)
+
+    run_attempt(sqlite, settings, lease)
+
+    assert [path for path in store.path("").rglob("*") if path.is_file()] == []
+
+
+def test_stale_lease_publishes_no_text(
+    sqlite: Database, store: Store, settings: Settings, uploaded: Overview
+) -> None:
+    """An attempt that has lost its job leaves the store as it was."""
+    run_attempt(sqlite, settings, Lease(uploaded.job.id, "stale"))
+
+    assert not store.path(text_key(uploaded.document.id)).exists()
