@@ -117,11 +117,15 @@ def _require_broker(settings: Settings) -> None:
 
 
 def _announce(url: str, api: "Api", settings: Settings) -> None:
-    model = ", ".join(f"{name} {value}" for name, value in api.model.items())
-    out.print(f"LIFT Server on {url}", highlight=False, soft_wrap=True)
-    out.print(f"  model  {model}", markup=False, highlight=False, soft_wrap=True)
-    out.print(f"  data   {settings.data_dir.resolve()}", highlight=False, soft_wrap=True)
-    out.print("  stop   Ctrl-C", highlight=False)
+    model = api.model
+    where = f"{model['model']} on {model['device']} in {model['dtype']}"
+    for line in (
+        f"LIFT Server on {url}",
+        f"  model  {where}",
+        f"  data   {settings.data_dir.resolve()}",
+        "  stop   Ctrl-C",
+    ):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _say(sentence: str) -> None:

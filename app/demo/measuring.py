@@ -59,28 +59,16 @@ def measure(
     sample: Sample, asked: Sequence[Asked], adapter: Path, method: MethodConfig, settings: Settings
 ) -> list[Measured]:
     """Score the expected answers over the truncated context, with the adapter and without."""
-    # Imported here: it loads torch, which takes seconds.
-    from app.evaluation.likelihood import inside_context, score_answers
+    # Imported here: they load torch, which takes seconds.
+    from app.evaluation.likelihood import gold_log_likelihoods, is_shown
+    from app.lift.adapter import read_adapter
+    from app.lift.base_model import load_base_model
 
-    score = partial(
-        score_answers,
-        sample.text,
-        method=method,
-        questions=[(each.question.question, each.question.answer) for each in asked],
-        model=settings.model,
-        cache_dir=settings.model_cache_dir,
-        device=settings.device,
-        dtype=settings.dtype,
+    base = load_base_model(
+        settings.model, settings.model_cache_dir, settings.device, settings.dtype
     )
-    is_inside = partial(
-        inside_context,
-        sample.text,
-        method=method,
-        model=settings.model,
-        cache_dir=settings.model_cache_dir,
-        device=settings.device,
-        dtype=settings.dtype,
-    )
-    inside = [is_inside(quote=each.question.where) for each in asked]
-    rows = zip(asked, inside, score(adapter_path=None), score(adapter_path=adapter), strict=True)
+    gold = [(each.question.question, each.question.answer) for each in asked]
+    score = partial(gold_log_likelihoods, base, sample.text, gold, method)
+    inside = [is_shown(base, sample.text, each.question.where, method) for each in asked]
+    rows = zip(asked, inside, score(None), score(read_adapter(adapter, base)), strict=True)
     return [Measured(*row) for row in rows]

@@ -79,6 +79,7 @@ def _command(folder: Path, socket: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
+        "set-proc-title": "no",  # so that `ps` shows whose data it serves
     }
     return [str(binary), *(word for key, value in settings.items() for word in (f"--{key}", value))]
 

@@ -106,9 +106,7 @@ class ResidentAnswerer:
         context = answering_context(self._base, tokens, budget)
         return question_prompt(self._base, context, ask.question)
 
-    def _plugged(
-        self, memory: GatedMemory | None
-    ) -> AbstractContextManager[GateTrace | None]:
+    def _plugged(self, memory: GatedMemory | None) -> AbstractContextManager[GateTrace | None]:
         return nullcontext() if memory is None else self._base.plugged(memory)
 
     def _is_last(self, steps: list[Step], prompt: Prompt, max_tokens: int) -> bool:

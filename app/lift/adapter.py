@@ -115,7 +115,8 @@ def file_sha256(path: Path) -> str:
 def _contents(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys()
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
     except SafetensorError as error:
         raise AdapterError(f"the adapter {path.name} is no whole safetensors file") from error
 
@@ -129,7 +130,8 @@ def _check_metadata(path: Path, metadata: Mapping[str, str], base: BaseModel) ->
     for key, value in expected.items():
         if metadata.get(key) != value:
             raise AdapterError(
-                f"the adapter {path.name} has {key} {metadata.get(key)!r}, this server reads {value!r}"
+                f"the adapter {path.name} has {key} {metadata.get(key)!r}, "
+                f"this server reads {value!r}"
             )
     ours = {"base_fingerprint": base.fingerprint, "tokenizer_hash": base.tokenizer_hash}
     if any(metadata.get(key) != value for key, value in ours.items()):

@@ -101,7 +101,7 @@ def load_base_model(
     torch_dtype = choose_dtype(dtype, torch_device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
-        model = AutoModelForCausalLM.from_pretrained(location, dtype=torch_dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(location, dtype=torch_dtype)
     except (OSError, ValueError) as error:
         raise BaseModelError(_cannot_be_had(source, error)) from error
     return wrap_model(source, model.to(torch_device), tokenizer)
@@ -128,8 +128,8 @@ def wrap_model(name: str, model: Any, tokenizer: Any) -> BaseModel:
 def _cannot_be_had(source: str, error: Exception) -> str:
     first_line = str(error).strip().split("\n")[0]
     return (
-        f"the base model {source!r} cannot be loaded ({first_line}). Set LIFT_MODEL to `smollm2`, to "
-        "a folder with a Hugging Face model, to a GGUF file, or to a Hugging Face id that this "
+        f"the base model {source!r} cannot be loaded ({first_line}). Set LIFT_MODEL to `smollm2`, "
+        "to a folder with a Hugging Face model, to a GGUF file, or to a Hugging Face id that this "
         "machine can download (gated models need HF_TOKEN)."
     )
 

@@ -98,7 +98,7 @@ class MethodConfig:
             _require(getattr(self, name) >= 0, f"{name} must not be negative")
         _require(
             self.stride_tokens <= self.segment_tokens,
-            "stride_tokens must not exceed segment_tokens: tokens between two segments would be lost",
+            "stride_tokens must not exceed segment_tokens: text between segments would be lost",
         )
         _require(
             self.context_tokens < self.window_tokens,

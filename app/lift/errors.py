@@ -1,4 +1,4 @@
-"""What the method refuses. Each message says what was wrong and what to do; no status codes here."""
+"""What the method refuses. A message says what was wrong and what to do; no status codes here."""
 
 
 class LiftError(Exception):

@@ -88,8 +88,9 @@ class GatedMemory(nn.Module):
     ) -> Self:
         """Return an untrained memory; the same generator state gives the same weights."""
         memory = cls(shapes, width_factor)
-        for layer in memory.layers:
-            layer.initialise(generator, scale)
+        for layer in memory.modules():
+            if isinstance(layer, LayerMemory):
+                layer.initialise(generator, scale)
         return memory
 
     def read(self, layer: int, query: Tensor) -> MemoryRead:

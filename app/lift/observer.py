@@ -1,4 +1,4 @@
-"""Who is told of a lift as it happens. The method calls it; it knows no database and no terminal."""
+"""Who is told of a lift as it happens. The method calls it and knows no database, no terminal."""
 
 from dataclasses import dataclass
 from enum import StrEnum

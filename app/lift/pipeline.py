@@ -10,9 +10,7 @@ from app.lift.synthesis import synthesise
 from app.lift.trainer import TrainingData, train_memory
 
 
-def lift_document(
-    text: str, base: BaseModel, method: MethodConfig, observer: Observer
-) -> Lifted:
+def lift_document(text: str, base: BaseModel, method: MethodConfig, observer: Observer) -> Lifted:
     """Train the memory of one document (paper, section 3).
 
     The same text, base model, settings and machine give the same memory. What the observer raises

@@ -79,7 +79,8 @@ def draft_passages(text: str, passage_sentences: int, random: Random) -> Iterato
 
 def split_sentences(text: str, language: str = "en") -> Iterator[Sentence]:
     """Yield the sentences of a text in order, with their places."""
-    for boundary in sentencex.get_sentence_boundaries(language, text):
+    boundaries = sentencex.get_sentence_boundaries(language, text)  # type: ignore[attr-defined]
+    for boundary in boundaries:
         piece = text[boundary["start_index"] : boundary["end_index"]]
         stripped = piece.strip()
         if stripped:

@@ -46,14 +46,14 @@ def train_memory(
     history: list[StepMetrics] = []
     with base.plugged(memory), _training_mode(base, method.checkpoint_activations):
         for number, groups in enumerate(plan_steps(base, data, method), start=1):
-            learning_rate = scheduler.get_last_lr()[0]
+            learning_rate = float(scheduler.get_last_lr()[0])
             loss = _backward(base, groups)
-            norm = clip_grad_norm_(memory.parameters(), method.max_gradient_norm).item()
+            norm = clip_grad_norm_(memory.parameters(), method.max_gradient_norm)
             optimizer.step()
             optimizer.zero_grad()
             scheduler.step()
             tokens = sum(group.num_tokens for group in groups)
-            history.append(StepMetrics(number, loss, norm, learning_rate, tokens))
+            history.append(StepMetrics(number, loss, norm.item(), learning_rate, tokens))
             observer.step_taken(history[-1])
     return memory.eval(), history
 
