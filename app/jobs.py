@@ -118,7 +118,8 @@ def finish(
     session: Session, lease: Lease, adapter: PublishedAdapter, num_tokens: int, now: datetime
 ) -> None:
     """End the job with its adapter, in the caller's one transaction."""
-    change_own(session, lease, state=JobState.READY, finished_at=now, **_NO_FAILURE, **_NO_LEASE)
+    ready = {"state": JobState.READY, "finished_at": now, "completed": Job.total}
+    change_own(session, lease, **ready, **_NO_FAILURE, **_NO_LEASE)
     _update_document(session, lease, num_tokens=num_tokens)
     session.add(
         Adapter(

@@ -124,6 +124,7 @@ def test_finish_makes_the_job_ready_with_its_adapter(database: Database) -> None
     lease = claim(database, job_id)
 
     with database.writing() as session:
+        attempts.start_stage(session, lease, "publish", 1, "adapter", NOON)
         jobs.finish(session, lease, ADAPTER, 1234, NOON)
 
     job = get_job(database, job_id)
@@ -131,6 +132,7 @@ def test_finish_makes_the_job_ready_with_its_adapter(database: Database) -> None
         adapter = session.scalars(select(Adapter)).one()
         num_tokens = session.scalars(select(Document.num_tokens)).one()
     assert (job.state, job.lease_token, job.finished_at) == (JobState.READY, None, NOON)
+    assert (job.completed, job.total) == (1, 1)
     assert (adapter.job_id, adapter.sha256, adapter.file_metadata) == (
         job_id,
         "a" * 64,
