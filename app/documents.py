@@ -86,14 +86,10 @@ def create(
             method=asdict(method),
             created_at=now,
         )
-        session.add(document)
-        session.flush()
-        job = jobs.create(session, document_id, now)
-        session.flush()
+        return _add_rows(session, document)
     except BaseException:
         store.delete_document(document_id)
         raise
-    return Overview(document, job, None)
 
 
 def get(session: Session, document_id: str) -> Overview:
@@ -171,6 +167,14 @@ def _resolve(upload: Upload) -> MethodConfig:
         raise errors.UnknownPresetError(str(error)) from error
     except InvalidOptionError as error:
         raise errors.InvalidOptionError(str(error)) from error
+
+
+def _add_rows(session: Session, document: Document) -> Overview:
+    session.add(document)
+    session.flush()
+    job = jobs.create(session, document.id, document.created_at)
+    session.flush()
+    return Overview(document, job, None)
 
 
 def _check_content(content: BinaryIO, max_bytes: int) -> str:
