@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import text
 
@@ -13,6 +14,8 @@ from app.settings import Settings
 from app.storage import Store
 from tests.postgres import running_postgres
 
+hypothesis.settings.register_profile("lift", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("lift")
 DEAD_BROKER = "redis://127.0.0.1:1/0"
 
 

@@ -70,8 +70,7 @@ class ResidentAnswerer:
 
     def forget(self, document_id: str) -> None:
         """Drop the document's tokens; its memory leaves with time, as nobody can ask for it."""
-        with self._turn:
-            self._tokens.drop(document_id)
+        self._tokens.drop(document_id)
 
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device and dtype."""
@@ -132,20 +131,28 @@ class ResidentAnswerer:
 
 
 class _Recent(Generic[Value]):
-    """Keeps the values that were asked for last, up to a number of them."""
+    """Keeps the values that were asked for last, up to a number of them.
+
+    `get` is called by one thread at a time; `drop` may come from any, and never waits for `make`.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._changing = Lock()
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the kept value, or make and keep it; what `make` raises is not kept."""
-        value = self._values.pop(key) if key in self._values else make()
-        self._values[key] = value
-        if len(self._values) > self._size:
-            self._values.popitem(last=False)
+        with self._changing:
+            kept = self._values.pop(key, None)
+        value = make() if kept is None else kept
+        with self._changing:
+            self._values[key] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
         return value
 
     def drop(self, key: Hashable) -> None:
         """Forget a value, if it is kept."""
-        self._values.pop(key, None)
+        with self._changing:
+            self._values.pop(key, None)

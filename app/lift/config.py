@@ -22,6 +22,18 @@ class InvalidOptionError(ValueError):
     """A method option is unknown, of the wrong type, or contradicts another."""
 
 
+_LIMITS = {
+    "num_qa_pairs": 10_000,
+    "qa_attempts": 100,
+    "qa_sentences": 1_000,
+    "memory_width_factor": 64,
+    "recitation_epochs": 1_000,
+    "joint_epochs": 1_000,
+    "seed": 2**63 - 1,
+}
+"""Beyond these a slip of the keyboard would keep a machine busy for years."""
+
+
 @with_config(ConfigDict(extra="forbid", strict=True))
 @dataclass(frozen=True, slots=True)
 class MethodConfig:
@@ -86,7 +98,8 @@ class MethodConfig:
     def __post_init__(self) -> None:
         positive = (
             "segment_tokens stride_tokens recitations_per_context qa_sentences qa_attempts "
-            "memory_width_factor window_tokens context_tokens learning_rate max_gradient_norm"
+            "memory_width_factor window_tokens context_tokens learning_rate max_gradient_norm "
+            "epsilon"
         )
         for name in positive.split():
             _require(getattr(self, name) > 0, f"{name} must be above 0")
@@ -116,7 +129,12 @@ class MethodConfig:
             0 <= self.final_learning_rate_fraction <= 1,
             "final_learning_rate_fraction must lie between 0 and 1",
         )
-        _require(math.isfinite(self.learning_rate), "learning_rate must be finite")
+        for name in ("learning_rate", "weight_decay", "max_gradient_norm", "memory_init_scale"):
+            _require(math.isfinite(getattr(self, name)), f"{name} must be finite")
+        for name in ("beta1", "beta2"):
+            _require(0 <= getattr(self, name) < 1, f"{name} must be at least 0 and below 1")
+        for name, most in _LIMITS.items():
+            _require(getattr(self, name) <= most, f"{name} must not exceed {most}")
 
 
 def _require(condition: bool, message: str) -> None:

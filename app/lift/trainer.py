@@ -125,13 +125,13 @@ def _training_mode(base: BaseModel, checkpoint_activations: bool) -> Iterator[No
     if not checkpoint_activations:
         yield
         return
-    base.model.gradient_checkpointing_enable({"use_reentrant": False})
+    base.model.activation_checkpointing_enable({"use_reentrant": False})
     base.model.train()
     try:
         yield
     finally:
         base.model.eval()
-        base.model.gradient_checkpointing_disable()
+        base.model.activation_checkpointing_disable()
 
 
 def _backward(base: BaseModel, groups: Sequence[ExampleGroup]) -> float:

@@ -1,0 +1,146 @@
+"""One resident model, many documents' memories."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.engine.answerer import AdapterFile, Ask, QuestionTooLongError, UnusableAdapterError
+from app.engine.resident import ResidentAnswerer
+from app.lift.adapter import Lifted, write_adapter
+from app.lift.config import MethodConfig
+from app.lift.generation import generate
+from app.lift.prompts import answering_context, question_prompt
+from tests.lift.conftest import TEXT, llama, make_memory, small  # noqa: F401 - fixtures
+from tests.tiny import tiny_base
+
+QUESTION = "Who lit the lamp?"
+
+
+@pytest.fixture
+def answerer() -> ResidentAnswerer:
+    """A fresh engine over the tiny llama."""
+    return ResidentAnswerer(tiny_base())
+
+
+@pytest.fixture
+def adapters(tmp_path: Path, make_memory: Callable) -> list[AdapterFile]:  # noqa: F811
+    """Adapter files of two documents."""
+    files = []
+    for seed in (1, 2):
+        path = tmp_path / f"{seed}.safetensors"
+        base = tiny_base()
+        lifted = Lifted(make_memory(base, seed), base, MethodConfig(), 1, 0, 1, (1.0,))
+        info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
+        files.append(AdapterFile(path, info.sha256))
+    return files
+
+
+@pytest.fixture
+def ask(small: MethodConfig) -> Callable[..., Ask]:  # noqa: F811
+    """Ask the question, with an adapter or without."""
+
+    def make(adapter: AdapterFile | None = None, question: str = QUESTION, tokens: int = 12) -> Ask:
+        return Ask(question, "doc", lambda: TEXT, small, adapter, tokens)
+
+    return make
+
+
+def test_swapping_back_gives_the_identical_answer(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """A, B, A: each answers from its own memory, and A's second answer is its first."""
+    first, between, again = (
+        answerer.answer(ask(adapter)) for adapter in (adapters[0], adapters[1], adapters[0])
+    )
+
+    assert (again.text, again.memory_share) == (first.text, first.memory_share)
+    assert (between.text, between.memory_share) != (first.text, first.memory_share)
+
+
+def test_without_memory_the_bare_model_answers(
+    answerer: ResidentAnswerer,
+    adapters: list[AdapterFile],
+    ask: Callable[..., Ask],
+    small: MethodConfig,  # noqa: F811
+) -> None:
+    """Memory off is the base model token for token, also right after a memory was plugged in."""
+    base = tiny_base()
+    context = answering_context(base, base.tokenize(TEXT), small.context_tokens)
+    prompt = question_prompt(base, context, QUESTION).ids
+    expected = base.tokenizer.decode(generate(base, [prompt], 12)[0]).strip()
+    answerer.answer(ask(adapters[0]))
+    reply = answerer.answer(ask(None))
+
+    assert reply.text == expected
+    assert reply.memory_share is None
+
+
+def test_a_damaged_adapter_is_refused_and_others_answer(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """The broken file is named; the other document is not touched by it."""
+    before = answerer.answer(ask(adapters[1]))
+    adapters[0].path.write_bytes(adapters[0].path.read_bytes()[:-3])
+    with pytest.raises(UnusableAdapterError, match=r"1\.safetensors is damaged"):
+        answerer.answer(ask(adapters[0]))
+
+    assert answerer.answer(ask(adapters[1])).text == before.text
+
+
+def test_a_mended_adapter_is_used_again(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """A refusal is not remembered."""
+    content = adapters[0].path.read_bytes()
+    adapters[0].path.write_bytes(b"")
+    with pytest.raises(UnusableAdapterError):
+        answerer.answer(ask(adapters[0]))
+    adapters[0].path.write_bytes(content)
+
+    assert answerer.answer(ask(adapters[0])).memory_share is not None
+
+
+def test_a_question_longer_than_the_window_is_refused(
+    answerer: ResidentAnswerer, ask: Callable[..., Ask]
+) -> None:
+    """The message gives both lengths."""
+    with pytest.raises(QuestionTooLongError, match=r"takes \d+ tokens .* holds 240"):
+        answerer.answer(ask(question="why? " * 100))
+
+
+def test_a_long_question_shortens_the_context(
+    answerer: ResidentAnswerer, ask: Callable[..., Ask]
+) -> None:
+    """The prompt never exceeds the window; the question has priority."""
+    reply = answerer.answer(ask(question="why? " * 18))
+
+    assert reply.prompt_tokens <= 240
+
+
+def test_max_tokens_bounds_the_answer(answerer: ResidentAnswerer, ask: Callable[..., Ask]) -> None:
+    """An answer that is cut says so."""
+    reply = answerer.answer(ask(tokens=3))
+
+    assert (reply.completion_tokens, reply.finish_reason) == (3, "length")
+
+
+def test_a_deleted_document_is_read_anew(
+    answerer: ResidentAnswerer,
+    small: MethodConfig,  # noqa: F811
+) -> None:
+    """Tokens are kept between questions, and dropped when told to forget."""
+    reads: list[str] = []
+
+    def read() -> str:
+        reads.append(TEXT)
+        return TEXT
+
+    question = Ask(QUESTION, "doc", read, small, None, 1)
+    answerer.answer(question)
+    answerer.answer(question)
+    assert len(reads) == 1
+    answerer.forget("doc")
+    answerer.answer(question)
+
+    assert len(reads) == 2

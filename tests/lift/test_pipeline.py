@@ -1,0 +1,54 @@
+"""The whole method on tiny models of every family."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.lift.base_model import BaseModel
+from app.lift.config import PRESETS, MethodConfig
+from app.lift.errors import DocumentError
+from app.lift.observer import Stage
+from app.lift.pipeline import lift_document
+from tests.lift.conftest import TEXT
+from tests.lift.observers import Recorder
+
+
+def test_lift_goes_through_its_stages_in_order(base: BaseModel, small: MethodConfig) -> None:
+    """Segments, then pairs, then training, each announced with its size."""
+    recorder = Recorder()
+    lifted = lift_document(TEXT, base, small, recorder)
+
+    assert [stage for stage, _ in recorder.stages] == list(Stage)
+    assert lifted.num_tokens == len(base.tokenize(TEXT))
+    assert lifted.tokens_processed == sum(step.tokens for step in recorder.steps)
+    assert list(lifted.losses) == [step.loss for step in recorder.steps]
+
+
+def test_a_document_shorter_than_a_segment_is_lifted(llama: BaseModel, small: MethodConfig) -> None:
+    """One short segment is enough."""
+    lifted = lift_document("Hm.", llama, small, Recorder())
+
+    assert (lifted.num_tokens, lifted.num_qa_pairs) == (3, 0)
+
+
+def test_a_document_without_text_is_refused(llama: BaseModel, small: MethodConfig) -> None:
+    """Nothing to learn is an error of the document."""
+    with pytest.raises(DocumentError, match="holds no text"):
+        lift_document("", llama, small, Recorder())
+
+
+@pytest.mark.parametrize("option", ["window_tokens", "recitation_context_tokens"])
+def test_settings_beyond_the_models_window_are_refused(
+    llama: BaseModel, small: MethodConfig, option: str
+) -> None:
+    """The message says how much is needed and how much the model reads."""
+    method = replace(small, **{option: 20_000})
+    with pytest.raises(DocumentError, match="'tiny-llama' reads 16384"):
+        lift_document(TEXT, llama, method, Recorder())
+
+
+def test_paper_preset_runs(llama: BaseModel) -> None:
+    """The paper's settings as they are lift a short document on a tiny model."""
+    lifted = lift_document(TEXT * 10, llama, PRESETS["paper"], Recorder())
+
+    assert len(lifted.losses) == 8
