@@ -1,0 +1,149 @@
+"""`make bench`: how fast the real SmolLM2 trains and answers here, as ratios within one run.
+
+Every ratio compares two ways in turn, several times, and takes the medians: a machine that slows
+down half-way slows both.
+"""
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from random import Random
+from statistics import median
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from app.lift.adapter import Lifted, read_adapter, write_adapter
+from app.lift.base_model import BaseModel, load_base_model
+from app.lift.config import PRESETS
+from app.lift.examples import ExampleGroup, recitation_groups
+from app.lift.generation import decode
+from app.lift.memory import GatedMemory
+from app.lift.packing import example_losses
+from app.lift.segments import cut_segments
+from app.lift.trainer import TrainingData, plan_steps
+from app.samples import load_sample
+from app.settings import Settings
+
+ROUNDS = 5
+DECODED_TOKENS = 16
+METHOD = PRESETS["quick"]
+
+
+def main() -> None:
+    """Measure and print."""
+    base = load_base_model("smollm2", Settings().model_cache_dir)
+    memory = GatedMemory.initialised(base.shapes, 2, torch.Generator().manual_seed(0))
+    table = Table(title=f"{base.name} in {base.dtype} on {base.device}, {_machine()}")
+    for column in ("what", "this", "against", "ratio"):
+        table.add_column(column)
+    for row in (
+        _packed_against_alone(base, memory),
+        _memory_against_bare_training(base, memory),
+        _memory_against_bare_decoding(base, memory),
+        _swap_against_load(base, memory),
+        _processed_tokens(base),
+    ):
+        table.add_row(*row)
+    Console(width=120).print(table)
+
+
+def _packed_against_alone(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
+    group = _recitations(base)
+    alone = [ExampleGroup(group.prefix, (example,)) for example in group.examples]
+    packed, single = _in_turn(
+        lambda: _train(base, memory, [group]), lambda: _train(base, memory, alone)
+    )
+    what = f"training step, {len(group.examples)} recitations: packed / one by one"
+    return what, f"{packed:.2f} s", f"{single:.2f} s", f"{packed / single:.2f}"
+
+
+def _memory_against_bare_training(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
+    group = _recitations(base)
+    with torch.no_grad():
+        plugged, bare = _in_turn(
+            lambda: _plugged(base, memory, lambda: example_losses(base, group)),
+            lambda: example_losses(base, group),
+        )
+    what = f"forward pass, {group.num_tokens} tokens: with memory / bare model"
+    return what, f"{plugged:.2f} s", f"{bare:.2f} s", f"{plugged / bare:.2f}"
+
+
+def _memory_against_bare_decoding(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
+    prompt = [list(range(100, 100 + METHOD.context_tokens))]
+
+    def answer() -> None:
+        list(islice(decode(base, prompt), DECODED_TOKENS))
+
+    plugged, bare = _in_turn(lambda: _plugged(base, memory, answer), answer)
+    what = f"answer of {DECODED_TOKENS} tokens over {METHOD.context_tokens}: with memory / bare"
+    return what, f"{plugged:.2f} s", f"{bare:.2f} s", f"{plugged / bare:.2f}"
+
+
+def _swap_against_load(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "memory.safetensors"
+        lifted = Lifted(memory, base, METHOD, 0, 0, 0, ())
+        info = write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
+        swap, load = _in_turn(
+            lambda: _plugged(base, memory, lambda: None),
+            lambda: read_adapter(path, base, info.sha256),
+        )
+    what = f"swap of a kept memory / load from disk ({info.size_bytes / 1e6:.1f} MB)"
+    return what, f"{swap * 1e3:.2f} ms", f"{load * 1e3:.0f} ms", f"{swap / load:.4f}"
+
+
+def _processed_tokens(base: BaseModel) -> tuple[str, ...]:
+    tokens = base.tokenize(load_sample("osmerrow").text)
+    counts = []
+    for method in (METHOD, replace(METHOD, recitations_per_context=1)):
+        segments = cut_segments(tokens, method.segment_tokens, method.stride_tokens)
+        steps = plan_steps(base, TrainingData(tokens, segments, ()), method)
+        counts.append(sum(group.num_tokens for groups in steps for group in groups) / len(tokens))
+    what = "tokens processed a document token, `quick`: shared contexts / one for each segment"
+    return what, f"{counts[0]:.1f}", f"{counts[1]:.1f}", f"{counts[0] / counts[1]:.2f}"
+
+
+def _recitations(base: BaseModel) -> ExampleGroup:
+    tokens = base.tokenize(load_sample("osmerrow").text)
+    segments = cut_segments(tokens, METHOD.segment_tokens, METHOD.stride_tokens)
+    return next(recitation_groups(base, tokens, segments, METHOD, Random(0)))
+
+
+def _train(base: BaseModel, memory: GatedMemory, groups: list[ExampleGroup]) -> None:
+    def backward() -> None:
+        for group in groups:
+            example_losses(base, group).sum().backward()
+
+    _plugged(base, memory, backward)
+    memory.zero_grad()
+
+
+def _plugged(base: BaseModel, memory: GatedMemory, call: Callable[[], object]) -> None:
+    with base.plugged(memory):
+        call()
+
+
+def _in_turn(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
+    """Return both calls' median seconds; the first round warms up and does not count."""
+    rounds = [(_seconds(first), _seconds(second)) for _ in range(ROUNDS + 1)][1:]
+    return median(one for one, _ in rounds), median(two for _, two in rounds)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    main()
