@@ -84,12 +84,12 @@ class _StageBars:
 
 
 def _show_lines(console: Console, documents: Iterable[Document]) -> Document:
-    shown_stage, shown_at = "", 0.0
+    shown, shown_stage, shown_at = "", "", 0.0
     for document in documents:
-        stage, now = _stage(document), time.monotonic()
-        if stage != shown_stage or now - shown_at >= _PLAIN_SECONDS:
-            console.print(_line(document), markup=False, highlight=False, soft_wrap=True)
-            shown_stage, shown_at = stage, now
+        line, stage, now = _line(document), _stage(document), time.monotonic()
+        if stage != shown_stage or (line != shown and now - shown_at >= _PLAIN_SECONDS):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            shown, shown_stage, shown_at = line, stage, now
     if curve := loss_curve([loss.loss for loss in document.losses]):
         console.print(curve, markup=False, highlight=False)
     return document

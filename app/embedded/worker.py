@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from app.embedded.child import Child
+from app.embedded.errors import ServeError
 
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 15.0
-_FIRST_PAUSE_SECONDS = 1.0
+_SETTLED_SECONDS = 30.0
+_MOST_FAILED_STARTS = 3
+_FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
@@ -39,14 +42,22 @@ class Worker:
         return self._child.pid
 
     async def keep_running(self) -> None:
-        """Start the worker again each time it dies; the pause doubles while it dies fast."""
-        pause = _FIRST_PAUSE_SECONDS
+        """Start the worker again each time it dies; the pause doubles while it dies fast.
+
+        Raises:
+            ServeError: it has never got going: trying on would only hide why.
+        """
+        pause, has_settled, num_failed_starts = _FIRST_PAUSE_SECONDS, False, 0
         while True:
             status = await exit_status(self._child)
-            if time.monotonic() - self._started_at > _LONGEST_PAUSE_SECONDS:
-                pause = _FIRST_PAUSE_SECONDS
-            self._say(f"the worker ended with status {status}; starting it again")
             self.stop()
+            if time.monotonic() - self._started_at > _SETTLED_SECONDS:
+                pause, has_settled = _FIRST_PAUSE_SECONDS, True
+            elif not has_settled:
+                num_failed_starts += 1
+            if num_failed_starts == _MOST_FAILED_STARTS:
+                raise ServeError(f"the worker does not start (status {status}); see above why")
+            self._say(f"the worker ended with status {status}; starting it again")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             self._start()

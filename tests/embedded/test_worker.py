@@ -2,6 +2,9 @@ import asyncio
 import os
 import sys
 
+import pytest
+
+from app.embedded.errors import ServeError
 from app.embedded.worker import Worker
 from tests.waiting import wait_until
 
@@ -25,3 +28,14 @@ def test_dead_worker_is_started_again_and_told_of() -> None:
         worker.stop()
 
     assert said == ["the worker ended with status -9; starting it again"]
+
+
+def test_worker_that_never_starts_is_given_up() -> None:
+    """A worker that dies at once, time after time, ends the server instead of hiding the reason."""
+    said: list[str] = []
+    worker = Worker([sys.executable, "-S", "-c", "raise SystemExit(3)"], os.environ, said.append)
+
+    with pytest.raises(ServeError, match=r"does not start \(status 3\)"):
+        asyncio.run(worker.keep_running())
+
+    assert len(said) == 2
