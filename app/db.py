@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
 _HOOKS = "after_commit"
@@ -65,7 +67,7 @@ def migrate(url: str) -> None:
 def connect(url: str) -> Engine:
     """Return an engine for a SQLite or PostgreSQL URL.
 
-    Parameters are hidden in errors: they hold titles and question/answer pairs.
+    Parameters and rows are hidden in errors: they hold titles and question/answer pairs.
     """
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
@@ -74,7 +76,19 @@ def connect(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "handle_error", _drop_row_contents)
     return engine
+
+
+def _drop_row_contents(context: ExceptionContext) -> None:
+    # PostgreSQL quotes the whole row in the detail of a constraint's error.
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    if isinstance(original, psycopg.Error) and original.diag.message_primary:
+        full, short = str(original), original.diag.message_primary
+        original.args = (short,)
+        if wrapped:
+            wrapped.args = (str(wrapped.args[0]).replace(full, short), *wrapped.args[1:])
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

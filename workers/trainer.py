@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import attempts, documents, jobs
@@ -37,6 +38,9 @@ def main() -> None:
     database = Database(settings.resolved_database_url)
     try:
         run_attempt(database, settings, lease)
+    except DBAPIError as error:
+        # The reason that a user sees is the last line: without SQLAlchemy's own last line.
+        raise SystemExit(f"the database refused: {error.orig}") from error
     finally:
         database.dispose()
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from app.lift.chat import ChatFormat, chat_format
 from app.lift.device import choose_device, choose_dtype
@@ -21,6 +22,8 @@ from app.lift.memory import GateTrace, HeadShape, Memory, MemorySocket
 from app.lift.sources import resolve_source
 from app.lift.taps import tap_attention
 
+# Loading is told of in one line, not in bars in a log.
+disable_progress_bar()  # type: ignore[no-untyped-call]
 _SAMPLED_VALUES = 4096
 _CONFIG_KEYS = (
     "model_type hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim "

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import traceback
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from app.db import Database, after_commit, connect, migrate
 from app.models import Base, Document
@@ -140,3 +142,16 @@ def _downgrade(connection: object) -> None:
     config.set_main_option("script_location", str(files("migrations")))
     config.attributes["connection"] = connection
     command.downgrade(config, "base")
+
+
+def test_errors_hold_no_row_contents(database: Database) -> None:
+    """What a constraint's error says may be logged: the row's text is not in it."""
+    with database.writing() as session:
+        document = add_document(session)
+    values = update(Document).where(Document.id == document.id).values(title="SECRET", preset=None)
+    with pytest.raises(IntegrityError) as caught, database.writing() as session:
+        session.execute(values)
+    told = "".join(traceback.format_exception(caught.value))
+
+    assert "SECRET" not in told
+    assert "null" in str(caught.value.orig).lower()
