@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from sqlalchemy import text
 
+import app.lift  # noqa: F401 - before torch, which test modules import
 from app.db import Database, migrate
 from app.embedded.valkey import running_valkey
 from app.settings import Settings

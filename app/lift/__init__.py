@@ -7,3 +7,10 @@ on one screen), `generation` (answering).
 
 Axes in comments: B batch, T tokens, H query heads, D head size, E inner size of the memory.
 """
+
+import os
+
+# Training and answering are processes that share one machine's cores. OpenMP's threads wait by
+# spinning unless told not to, on the core that the other process needs. It reads this once, when
+# torch is loaded, which only happens after this package.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

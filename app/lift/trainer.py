@@ -55,6 +55,7 @@ def train_memory(
             tokens = sum(group.num_tokens for group in groups)
             history.append(StepMetrics(number, loss, norm.item(), learning_rate, tokens))
             observer.step_taken(history[-1])
+            observer.progressed(number)
     return memory.eval(), history
 
 
