@@ -45,6 +45,8 @@ def create_app(
         version=API_VERSION,
         description="Turns each long document into a small trained memory and answers from it.",
         servers=[{"url": "/"}],
+        docs_url=None,  # these pages fetch their scripts from elsewhere; nothing here does
+        redoc_url=None,
         lifespan=_lifespan(settings, answerer_factory or load_resident_answerer),
         generate_unique_id_function=_operation_id,
         exception_handlers=dict.fromkeys(_REFUSALS, handle_exception),

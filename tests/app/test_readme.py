@@ -1,0 +1,42 @@
+"""The README keeps up with the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.lift.config import PRESETS
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", "docker/README.md"]
+README = (ROOT / "README.md").read_text()
+
+
+def test_readme_names_every_setting_and_no_other() -> None:
+    """The table of settings is the settings class."""
+    table = README.split("## Settings")[1].split("\n## ")[0]
+
+    assert {f"LIFT_{name.upper()}" for name in Settings.model_fields} == set(
+        re.findall(r"LIFT_[A-Z_]+", table)
+    )
+
+
+def test_readme_names_every_preset() -> None:
+    """Each preset has its line."""
+    assert all(f"| `{name}` |" in README for name in PRESETS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page: str) -> None:
+    """Every relative link has its file."""
+    folder = (ROOT / page).parent
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
+
+    assert [link for link in links if not (folder / link).exists()] == []
+
+
+@pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, re.MULTILINE))
+def test_every_make_target_in_the_readme_exists(target: str) -> None:
+    """What the README tells one to type is in the Makefile."""
+    assert f"\n{target}:" in (ROOT / "Makefile").read_text()
