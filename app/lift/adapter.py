@@ -24,7 +24,7 @@ FORMAT_VERSION = "1"
 MEMORY_KIND = "gated-memory"
 QUERY_SOURCE = "pre-rope"
 _FILE_DTYPE = torch.bfloat16
-_MAX_WIDTH_FACTOR = 64
+_MAX_WIDTH_FACTOR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,9 @@ def write_adapter(
 
     The caller gives a temporary name and publishes the file once it is whole.
     """
-    metadata = {
-        "format_version": FORMAT_VERSION,
-        "memory_kind": MEMORY_KIND,
-        "query_source": QUERY_SOURCE,
-        "memory_width_factor": str(lifted.method.memory_width_factor),
-        "base_model": lifted.base.name,
-        "base_fingerprint": lifted.base.fingerprint,
-        "tokenizer_hash": lifted.base.tokenizer_hash,
+    metadata = _training_metadata(lifted) | {
         "preset": preset,
-        "method": json.dumps(asdict(lifted.method)),
         "document_sha256": document_sha256,
-        "num_tokens": str(lifted.num_tokens),
-        "num_qa_pairs": str(lifted.num_qa_pairs),
-        "tokens_processed": str(lifted.tokens_processed),
-        "losses": json.dumps([round(loss, 4) for loss in lifted.losses]),
-        "seed": str(lifted.method.seed),
         "created_at": created_at,
     }
     state = lifted.memory.state_dict()
@@ -82,6 +69,25 @@ def write_adapter(
     save_file(tensors, path, metadata)
     _flush(path)
     return AdapterInfo(file_sha256(path), path.stat().st_size, metadata)
+
+
+def _training_metadata(lifted: Lifted) -> dict[str, str]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "memory_kind": MEMORY_KIND,
+        "query_source": QUERY_SOURCE,
+        "memory_width_factor": str(lifted.method.memory_width_factor),
+        "base_model": lifted.base.name,
+        "base_fingerprint": lifted.base.fingerprint,
+        "tokenizer_hash": lifted.base.tokenizer_hash,
+        "base_dtype": str(lifted.base.dtype).removeprefix("torch."),
+        "method": json.dumps(asdict(lifted.method)),
+        "num_tokens": str(lifted.num_tokens),
+        "num_qa_pairs": str(lifted.num_qa_pairs),
+        "tokens_processed": str(lifted.tokens_processed),
+        "losses": json.dumps([round(loss, 4) for loss in lifted.losses]),
+        "seed": str(lifted.method.seed),
+    }
 
 
 def read_adapter(path: Path, base: BaseModel, sha256: str | None = None) -> GatedMemory:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
@@ -25,6 +26,8 @@ from app.lift.taps import tap_attention
 # Loading is told of in one line, not in bars in a log.
 disable_progress_bar()  # type: ignore[no-untyped-call]
 _SAMPLED_VALUES = 4096
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+"""What transformers raises for a model that is missing, damaged or of an unknown kind."""
 _CONFIG_KEYS = (
     "model_type hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim "
     "rope_parameters vocab_size"
@@ -76,8 +79,11 @@ class BaseModel:
         return frozenset(known)
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the text's token ids, without any special token."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        """Return the text's token ids: what looks like a special token in it is plain text."""
+        encoded = self.tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, verbose=False
+        )
+        ids: list[int] = encoded["input_ids"]
         return ids
 
     def plugged(self, memory: Memory) -> AbstractContextManager[GateTrace]:
@@ -105,7 +111,7 @@ def load_base_model(
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
         model: Any = AutoModelForCausalLM.from_pretrained(location, dtype=torch_dtype)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise BaseModelError(_cannot_be_had(source, error)) from error
     return wrap_model(source, model.to(torch_device), tokenizer)
 

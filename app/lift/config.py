@@ -5,9 +5,8 @@ LooGLE. Where the paper is silent, the field says whose choice the default is.
 """
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -22,16 +21,30 @@ class InvalidOptionError(ValueError):
     """A method option is unknown, of the wrong type, or contradicts another."""
 
 
-_LIMITS = {
-    "num_qa_pairs": 10_000,
-    "qa_attempts": 100,
-    "qa_sentences": 1_000,
-    "memory_width_factor": 64,
-    "recitation_epochs": 1_000,
-    "joint_epochs": 1_000,
-    "seed": 2**63 - 1,
+_ANY_COUNT = (1, 1_000_000)
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "recitation_context_tokens": (0, 1_000_000),
+    "recitations_per_context": (1, 64),
+    "num_qa_pairs": (0, 10_000),
+    "qa_sentences": (1, 1_000),
+    "qa_attempts": (1, 100),
+    "memory_width_factor": (1, 8),
+    "memory_init_scale": (0.0, 1_000.0),
+    "recitation_epochs": (0, 1_000),
+    "joint_epochs": (0, 1_000),
+    "learning_rate": (1e-12, 10.0),
+    "warmup_steps": (0, 1_000_000),
+    "final_learning_rate_fraction": (0.0, 1.0),
+    "weight_decay": (0.0, 10.0),
+    "beta1": (0.0, 0.999999),
+    "beta2": (0.0, 0.999999),
+    "epsilon": (1e-30, 1.0),
+    "max_gradient_norm": (1e-6, 1e6),
+    "checkpoint_activations": (0, 1),
+    "seed": (0, 2**63 - 1),
 }
-"""Beyond these a slip of the keyboard would keep a machine busy for years."""
+"""Least and most of each setting; beyond, a slip would keep a machine busy for years."""
+_MOST_OVERLAP = 16
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))
@@ -96,22 +109,12 @@ class MethodConfig:
     """Seed of everything random in lifting a document."""
 
     def __post_init__(self) -> None:
-        positive = (
-            "segment_tokens stride_tokens recitations_per_context qa_sentences qa_attempts "
-            "memory_width_factor window_tokens context_tokens learning_rate max_gradient_norm "
-            "epsilon"
-        )
-        for name in positive.split():
-            _require(getattr(self, name) > 0, f"{name} must be above 0")
-        not_negative = (
-            "recitation_context_tokens num_qa_pairs recitation_epochs joint_epochs warmup_steps "
-            "weight_decay memory_init_scale seed"
-        )
-        for name in not_negative.split():
-            _require(getattr(self, name) >= 0, f"{name} must not be negative")
+        for field in fields(self):
+            _require_in_range(field.name, getattr(self, field.name))
         _require(
-            self.stride_tokens <= self.segment_tokens,
-            "stride_tokens must not exceed segment_tokens: text between segments would be lost",
+            self.segment_tokens / _MOST_OVERLAP <= self.stride_tokens <= self.segment_tokens,
+            "stride_tokens must not exceed segment_tokens, or text between segments would be lost, "
+            f"nor be below a {_MOST_OVERLAP}th of it",
         )
         _require(
             self.context_tokens < self.window_tokens,
@@ -121,20 +124,12 @@ class MethodConfig:
             self.recitation_epochs + self.joint_epochs > 0,
             "recitation_epochs and joint_epochs must not both be 0",
         )
-        _require(
-            self.examples_per_step is None or self.examples_per_step > 0,
-            "examples_per_step must be above 0, or null for one step an epoch",
-        )
-        _require(
-            0 <= self.final_learning_rate_fraction <= 1,
-            "final_learning_rate_fraction must lie between 0 and 1",
-        )
-        for name in ("learning_rate", "weight_decay", "max_gradient_norm", "memory_init_scale"):
-            _require(math.isfinite(getattr(self, name)), f"{name} must be finite")
-        for name in ("beta1", "beta2"):
-            _require(0 <= getattr(self, name) < 1, f"{name} must be at least 0 and below 1")
-        for name, most in _LIMITS.items():
-            _require(getattr(self, name) <= most, f"{name} must not exceed {most}")
+
+
+def _require_in_range(name: str, value: float | bool | None) -> None:
+    least, most = _RANGES.get(name, _ANY_COUNT)
+    if value is not None:
+        _require(least <= value <= most, f"{name} must be at least {least} and at most {most}")
 
 
 def _require(condition: bool, message: str) -> None:

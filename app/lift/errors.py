@@ -13,5 +13,9 @@ class AdapterError(LiftError):
     """The adapter file is damaged, of another format, or belongs to another base model."""
 
 
+class TrainingError(LiftError):
+    """Training with these settings leads nowhere."""
+
+
 class DocumentError(LiftError):
     """The text cannot be lifted with these settings on this base model."""

@@ -13,7 +13,7 @@ from app.lift.config import MethodConfig
 from app.lift.observer import QAPair
 from app.lift.prompts import GAP, answering_context, question_prompt, recitation_prompt
 
-_MAX_QUESTIONS_PER_GROUP = 8
+_QUESTIONS_PER_GROUP = 8  # a saving of time that changes no gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,10 @@ def recitation_groups(
     r ~ U[0, `recitation_context_tokens`] tokens of the context come from the head and the rest from
     the tail, drawn anew for each group of `recitations_per_context` segments.
     """
+    size = _within_a_step(method.recitations_per_context, method)
     order = random.sample(range(len(segments)), len(segments))
     room = method.recitation_context_tokens - len(base.tokenize(GAP))
-    for members in _chunks(order, method.recitations_per_context):
+    for members in _chunks(order, size):
         head = random.randint(0, max(0, room))
         context = answering_context(base, tokens, method.recitation_context_tokens, head)
         prompt = recitation_prompt(base, context)
@@ -68,11 +69,12 @@ def question_groups(
 ) -> Iterator[ExampleGroup]:
     """Yield one epoch of the auxiliary task: the context shown when answering + question → answer.
 
-    All pairs are asked over the same context (section 3.3).
+    All pairs are asked over the same context (section 3.3), a few of them in a row of training.
     """
+    size = _within_a_step(_QUESTIONS_PER_GROUP, method)
     context = answering_context(base, tokens, method.context_tokens)
     order = random.sample(range(len(pairs)), len(pairs))
-    for members in _chunks(order, questions_per_group(method)):
+    for members in _chunks(order, size):
         prompts = [question_prompt(base, context, pairs[index].question) for index in members]
         replies = [reply_ids(base, pairs[index].answer) for index in members]
         examples = (
@@ -81,15 +83,14 @@ def question_groups(
         yield ExampleGroup(prompts[0].prefix, tuple(examples))
 
 
-def questions_per_group(method: MethodConfig) -> int:
-    """Return how many questions share a row: a saving of time that changes no gradient."""
-    return min(_MAX_QUESTIONS_PER_GROUP, method.examples_per_step or _MAX_QUESTIONS_PER_GROUP)
-
-
 def reply_ids(base: BaseModel, answer: str) -> tuple[int, ...]:
     """Return an answer as the model would give it: its tokens and the end of the turn."""
     end = () if base.chat.reply_end is None else (base.chat.reply_end,)
     return (*base.tokenize(answer), *end)
+
+
+def _within_a_step(size: int, method: MethodConfig) -> int:
+    return min(size, method.examples_per_step or size)
 
 
 def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:

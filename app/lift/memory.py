@@ -191,14 +191,6 @@ def _gated(attention: Tensor, read: MemoryRead) -> Tensor:
     return (gate * read.value + (1 - gate) * heads).reshape(attention.shape)
 
 
-def num_parameters(shapes: Sequence[HeadShape], width_factor: int = 2) -> int:
-    """Return the size of a memory in parameters, without building it."""
-    return sum(
-        heads * (2 * width_factor * dim * dim + math.isqrt(dim) * (dim + 1))
-        for heads, dim in shapes
-    )
-
-
 def tensor_shapes(shapes: Sequence[HeadShape], width_factor: int) -> Mapping[str, tuple[int, ...]]:
     """Return the names and shapes of all tensors of a memory: the adapter file's exact keys."""
     with torch.device("meta"):

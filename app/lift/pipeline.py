@@ -28,15 +28,8 @@ def lift_document(text: str, base: BaseModel, method: MethodConfig, observer: Ob
     observer.progressed(len(segments))
     pairs = synthesise(base, text, method, observer)
     memory, history = train_memory(base, TrainingData(tokens, segments, pairs), method, observer)
-    return Lifted(
-        memory=memory,
-        base=base,
-        method=method,
-        num_tokens=len(tokens),
-        num_qa_pairs=len(pairs),
-        tokens_processed=sum(step.tokens for step in history),
-        losses=tuple(step.loss for step in history),
-    )
+    processed, losses = sum(step.tokens for step in history), tuple(step.loss for step in history)
+    return Lifted(memory, base, method, len(tokens), len(pairs), processed, losses)
 
 
 def _require_window(base: BaseModel, method: MethodConfig) -> None:

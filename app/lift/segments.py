@@ -35,23 +35,21 @@ def truncated_context(
     A document that fits comes back whole. `head_tokens` (the paper's r) is how much of the budget
     the head takes; unset, head and tail share it evenly, as they do in answering.
     """
-    if len(tokens) <= budget_tokens:
-        return list(tokens)
-    room = budget_tokens - len(gap)
-    if room <= 0:
-        return list(tokens[:budget_tokens])
-    head = room // 2 if head_tokens is None else min(head_tokens, room)
-    return [*tokens[:head], *gap, *tokens[len(tokens) - (room - head) :]]
+    head, tail = shown_spans(len(tokens), budget_tokens, len(gap), head_tokens)
+    if not tail:
+        return list(tokens[:head])
+    return [*tokens[:head], *gap, *tokens[len(tokens) - tail :]]
 
 
-def shown_spans(num_tokens: int, budget_tokens: int, gap_tokens: int) -> tuple[int, int]:
-    """Return how many tokens `truncated_context` shows of the head and of the tail, split evenly.
+def shown_spans(
+    num_tokens: int, budget_tokens: int, gap_tokens: int, head_tokens: int | None = None
+) -> tuple[int, int]:
+    """Return how many tokens `truncated_context` shows of the head and of the tail.
 
-    A document that fits is all head.
+    A document that fits is all head, and so is a context without room for a gap and a tail.
     """
-    if num_tokens <= budget_tokens:
-        return num_tokens, 0
     room = budget_tokens - gap_tokens
-    if room <= 0:
-        return budget_tokens, 0
-    return room // 2, room - room // 2
+    head = room // 2 if head_tokens is None else head_tokens
+    if num_tokens <= budget_tokens or room <= head or room <= 0:
+        return min(num_tokens, budget_tokens), 0
+    return head, room - head

@@ -68,11 +68,22 @@ def _convert(gguf: Path, folder: Path) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _dequantise(gguf, unfinished)
+        for path in (*unfinished.iterdir(), unfinished):
+            _flush(path)
         os.replace(unfinished, folder)
-    except (OSError, ValueError, KeyError) as error:
+        _flush(folder.parent)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BaseModelError(f"the GGUF file {gguf} cannot be converted: {error}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _dequantise(gguf: Path, folder: Path) -> None:

@@ -26,6 +26,8 @@ _MAX_QUESTION_TOKENS = 32
 _MAX_ANSWER_TOKENS = 20
 _MIN_EVIDENCE_WORDS = 6
 _MAX_ANSWER_SHARE = 0.7  # of the evidence's characters: more is the sentence, not an answer
+_MAX_EVIDENCE_CHARACTERS = 600  # more is a table or a list without full stops
+_MAX_PASSAGE_CHARACTERS = 6_000
 _CONTENT_WORD_LETTERS = 4
 _MIN_GROUNDED_SHARE = 0.75  # of a question's longer words must stand in its passage
 
@@ -37,6 +39,16 @@ class Sentence:
     text: str
     start: int
     """Offset in the document's text, in characters."""
+
+    @property
+    def end(self) -> int:
+        """Offset behind the last character."""
+        return self.start + len(self.text)
+
+    @property
+    def line(self) -> str:
+        """The words with single spaces, whatever the lines were broken into."""
+        return " ".join(self.text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +84,24 @@ def draft_passages(text: str, passage_sentences: int, random: Random) -> Iterato
     fit = [i for i, sentence in enumerate(sentences) if _is_evidence(sentence)]
     for index in random.sample(fit, len(fit)):
         first = max(0, index - random.randrange(passage_sentences))
-        last = min(len(sentences), first + passage_sentences) - 1
-        end = sentences[last].start + len(sentences[last].text)
-        yield Draft(text[sentences[first].start : end], sentences[index])
+        around = sentences[first : first + passage_sentences]
+        yield Draft(_passage(text, around, index - first), sentences[index])
 
 
-def split_sentences(text: str, language: str = "en") -> Iterator[Sentence]:
-    """Yield the sentences of a text in order, with their places."""
-    boundaries = sentencex.get_sentence_boundaries(language, text)  # type: ignore[attr-defined]
+def _passage(text: str, sentences: Sequence[Sentence], evidence: int) -> str:
+    """Return the text of the sentences, less those that are too far from the evidence to fit."""
+    first, last = 0, len(sentences) - 1
+    while sentences[last].end - sentences[first].start > _MAX_PASSAGE_CHARACTERS:
+        if last - evidence > evidence - first:
+            last -= 1
+        else:
+            first += 1
+    return text[sentences[first].start : sentences[last].end]
+
+
+def split_sentences(text: str) -> Iterator[Sentence]:
+    """Yield the sentences of a text in order, with their places; rules of English."""
+    boundaries = sentencex.get_sentence_boundaries("en", text)  # type: ignore[attr-defined]
     for boundary in boundaries:
         piece = text[boundary["start_index"] : boundary["end_index"]]
         stripped = piece.strip()
@@ -89,7 +111,7 @@ def split_sentences(text: str, language: str = "en") -> Iterator[Sentence]:
 
 def write_pairs(base: BaseModel, drafts: Sequence[Draft]) -> Iterator[QAPair]:
     """Let the model write one pair for each draft; yield those that are usable."""
-    prompts = writing_prompts(base, [(draft.passage, draft.evidence.text) for draft in drafts])
+    prompts = writing_prompts(base, [(draft.passage, draft.evidence.line) for draft in drafts])
     written = generate(base, prompts, _MAX_QUESTION_TOKENS)
     questions = [_first_question(base.tokenizer.decode(ids)) for ids in written]
     answer_start = base.tokenize(ANSWER_START)
@@ -98,7 +120,7 @@ def write_pairs(base: BaseModel, drafts: Sequence[Draft]) -> Iterator[QAPair]:
         for prompt, question in zip(prompts, questions, strict=True)
     ]
     end_id = base.tokenize("\n")[-1]
-    copier = SpanCopier(base, [draft.evidence.text for draft in drafts], end_id)
+    copier = SpanCopier(base, [draft.evidence.line for draft in drafts], end_id)
     copied = generate(base, prompts, _MAX_ANSWER_TOKENS, copier, frozenset({end_id}))
     for draft, question, ids in zip(drafts, questions, copied, strict=True):
         answer = base.tokenizer.decode(ids).strip().rstrip(".,;:")
@@ -109,7 +131,7 @@ def write_pairs(base: BaseModel, drafts: Sequence[Draft]) -> Iterator[QAPair]:
 
 def is_usable(question: str, answer: str, draft: Draft) -> bool:
     """Tell whether a pair asks about the passage, and answers with a part of its evidence."""
-    return _asks_about(question, draft.passage) and _answers(answer, draft.evidence.text, question)
+    return _asks_about(question, draft.passage) and _answers(answer, draft.evidence.line, question)
 
 
 def _asks_about(question: str, passage: str) -> bool:
@@ -139,11 +161,10 @@ def _words(text: str) -> list[str]:
 
 
 def _is_evidence(sentence: Sentence) -> bool:
-    words = sentence.text.split()
     return (
-        len(words) >= _MIN_EVIDENCE_WORDS
+        len(sentence.text.split()) >= _MIN_EVIDENCE_WORDS
+        and len(sentence.text) <= _MAX_EVIDENCE_CHARACTERS
         and sentence.text[-1] in ".!?"
-        and "\n" not in sentence.text
     )
 
 

@@ -4,6 +4,7 @@ Stage 1: recitations. Stage 2: recitations and question/answer pairs, the optimi
 over. Saves nothing and knows no files; tells the observer of every step.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
+from app.lift.errors import TrainingError
 from app.lift.examples import ExampleGroup, question_groups, recitation_groups
 from app.lift.memory import GatedMemory
 from app.lift.observer import Observer, QAPair, Stage, StepMetrics
@@ -37,6 +39,9 @@ def train_memory(
     """Train a new memory on a document; the same arguments give the same memory.
 
     Whatever the observer raises ends the training and comes out here.
+
+    Raises:
+        TrainingError: the loss became infinite or no number.
     """
     total_steps = sum(1 for _ in plan_steps(base, data, method))
     observer.stage_started(Stage.TRAIN, total_steps, "steps")
@@ -48,6 +53,7 @@ def train_memory(
         for number, groups in enumerate(plan_steps(base, data, method), start=1):
             learning_rate = float(scheduler.get_last_lr()[0])
             loss = _backward(base, groups)
+            _require_finite(loss, number)
             norm = clip_grad_norm_(memory.parameters(), method.max_gradient_norm)
             optimizer.step()
             optimizer.zero_grad()
@@ -86,6 +92,14 @@ def _into_steps(
             step = []
     if step:
         yield step
+
+
+def _require_finite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"training diverged: the loss of step {step} is no number; upload the document again "
+            "with a lower learning_rate"
+        )
 
 
 def _new_memory(base: BaseModel, method: MethodConfig) -> GatedMemory:

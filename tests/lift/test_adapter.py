@@ -60,6 +60,7 @@ def test_adapter_file_says_where_it_comes_from(path: Path, llama: BaseModel) -> 
         "query_source",
         "memory_width_factor",
         "base_model",
+        "base_dtype",
         "base_fingerprint",
         "tokenizer_hash",
         "preset",

@@ -73,22 +73,24 @@ def test_truncated_context_is_a_head_a_gap_and_a_tail(
     """What is shown is the document's beginning and its end, in order."""
     tokens = list(range(num_tokens))
     context = truncated_context(tokens, budget, GAP, head)
-    if num_tokens <= budget:
-        assert context == tokens
+    if num_tokens <= budget or (head is not None and head >= budget - len(GAP)):
+        assert context == tokens[:budget]
         return
     cut = context.index(GAP[0])
 
     assert context[:cut] == tokens[:cut]
     assert context[cut : cut + 2] == list(GAP)
     assert context[cut + 2 :] == tokens[num_tokens - (budget - cut - 2) :]
-    assert head is None or cut == min(head, budget - 2)
+    assert head is None or cut == head
 
 
-@given(lengths, st.integers(1, 200))
-def test_shown_spans_are_what_the_context_shows(num_tokens: int, budget: int) -> None:
+@given(lengths, st.integers(1, 200), st.none() | st.integers(0, 300))
+def test_shown_spans_are_what_the_context_shows(
+    num_tokens: int, budget: int, cut: int | None
+) -> None:
     """The spans name exactly the tokens of head and tail."""
     tokens = list(range(num_tokens))
-    head, tail = shown_spans(num_tokens, budget, len(GAP))
-    shown = [token for token in truncated_context(tokens, budget, GAP) if token >= 0]
+    head, tail = shown_spans(num_tokens, budget, len(GAP), cut)
+    shown = [token for token in truncated_context(tokens, budget, GAP, cut) if token >= 0]
 
     assert shown == [*tokens[:head], *tokens[num_tokens - tail :]]
