@@ -89,6 +89,7 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
     try:
         yield services
     finally:
+        services.answerer.close()
         sweeper.stop()
         dispatcher.close()
         database.dispose()

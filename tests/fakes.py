@@ -10,6 +10,7 @@ class FakeAnswerer:
         self.asks: list[Ask] = []
         self.forgotten: list[str] = []
         self.error: Exception | None = None
+        self.closed = False
 
     def answer(self, ask: Ask) -> Reply:
         self.asks.append(ask)
@@ -28,6 +29,9 @@ class FakeAnswerer:
 
     def forget(self, document_id: str) -> None:
         self.forgotten.append(document_id)
+
+    def close(self) -> None:
+        self.closed = True
 
     def describe(self) -> dict[str, str]:
         return {"model": "fake", "fingerprint": "0", "device": "cpu", "dtype": "float32"}

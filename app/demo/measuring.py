@@ -61,11 +61,14 @@ def measure(
     """Score the expected answers over the truncated context, with the adapter and without."""
     # Imported here: they load torch, which takes seconds.
     from app.evaluation.likelihood import gold_log_likelihoods, is_shown
-    from app.lift.adapter import read_adapter
+    from app.lift.adapter import read_adapter, read_metadata
     from app.lift.base_model import load_base_model
 
     base = load_base_model(
-        settings.model, settings.model_cache_dir, settings.device, settings.dtype
+        settings.model,
+        settings.model_cache_dir,
+        settings.device,
+        read_metadata(adapter)["base_dtype"],  # as the server computes it
     )
     gold = [(each.question.question, each.question.answer) for each in asked]
     score = partial(gold_log_likelihoods, base, sample.text, gold, method)

@@ -57,6 +57,7 @@ def serve(settings: Settings, load_api: Callable[[Settings], Api], told: Told) -
         settings = _located(settings, valkey)
         migrate(settings.resolved_database_url)
         api = load_api(settings)
+        settings = settings.model_copy(update={"dtype": api.model["dtype"]})  # one timing for both
         with _running_worker(settings, told.trouble) as worker:
             url = url_of(listener)
             run_api(api.app, listener, lambda: told.ready(url, api), _watch(worker, valkey))
@@ -88,6 +89,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         **os.environ,
         "LIFT_DATA_DIR": str(settings.data_dir),
         "LIFT_BROKER_URL": settings.broker_url,
+        "LIFT_DTYPE": settings.dtype,
     }
 
 

@@ -15,6 +15,10 @@ class EngineError(Exception):
     """Base of what the engine refuses."""
 
 
+class EngineFailedError(EngineError):
+    """The model could not answer, for example for lack of memory, or the server is stopping."""
+
+
 class QuestionTooLongError(EngineError):
     """The question does not fit into the window; the message gives both lengths in tokens."""
 
@@ -71,11 +75,16 @@ class Answerer(Protocol):
         Raises:
             QuestionTooLongError: the question leaves no room in the window.
             UnusableAdapterError: the adapter file is damaged or of another base model.
+            EngineFailedError: the model failed, or `close` was called meanwhile.
         """
         ...
 
     def forget(self, document_id: str) -> None:
         """Drop all that is kept in memory of a document; unknown ids do nothing."""
+        ...
+
+    def close(self) -> None:
+        """End the answers under way within a token, and refuse all further ones."""
         ...
 
     def describe(self) -> dict[str, str]:

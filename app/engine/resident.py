@@ -1,20 +1,22 @@
 """The resident base model, answering one question at a time with the asked document's memory.
 
-A swap plugs another memory in for one answer; the base model's weights are never touched. Memories
-and tokenised documents that were used last stay in memory.
+A swap plugs another memory in for one answer; the base model's weights are never touched. What was
+read for the documents that were asked last stays at hand.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import fmean
-from threading import Lock
+from threading import Event, Lock
 from typing import Generic, Self, TypeVar
 
 from app.engine.answerer import (
+    AdapterFile,
     Ask,
+    EngineFailedError,
     QuestionTooLongError,
     Reply,
     UnusableAdapterError,
@@ -26,10 +28,11 @@ from app.lift.generation import Step, decode
 from app.lift.memory import GatedMemory, GateTrace
 from app.lift.prompts import Prompt, answering_context, question_prompt
 
-_KEPT_MEMORIES = 16
-_KEPT_DOCUMENTS = 64
+_KEPT_DOCUMENTS = 16
 
 Value = TypeVar("Value")
+_Versioned = tuple[str, GatedMemory]
+"""An adapter's hash and its memory."""
 
 
 class ResidentAnswerer:
@@ -38,7 +41,8 @@ class ResidentAnswerer:
     def __init__(self, base: BaseModel) -> None:
         self._base = base
         self._turn = Lock()
-        self._memories: _Recent[GatedMemory] = _Recent(_KEPT_MEMORIES)
+        self._closing = Event()
+        self._memories: _Recent[_Versioned] = _Recent(_KEPT_DOCUMENTS)
         self._tokens: _Recent[list[int]] = _Recent(_KEPT_DOCUMENTS)
 
     @classmethod
@@ -52,25 +56,23 @@ class ResidentAnswerer:
         Raises:
             QuestionTooLongError: the question leaves no room in the window.
             UnusableAdapterError: the adapter file is damaged or of another base model.
+            EngineFailedError: the model failed, or `close` was called meanwhile.
         """
         with self._turn:
-            started = time.perf_counter()
-            memory = self._memory(ask)
-            swapped = time.perf_counter()
-            prompt = self._prompt(ask)
-            steps: list[Step] = []
-            first_token = swapped
-            with self._plugged(memory) as trace:
-                for step in decode(self._base, [prompt.ids], trace=trace):
-                    first_token = time.perf_counter() if not steps else first_token
-                    steps.append(step)
-                    if self._is_last(steps, prompt, ask.max_tokens):
-                        break
-            return self._reply(steps, prompt, started, swapped, first_token)
+            try:
+                return self._answer(ask)
+            except RuntimeError as error:  # torch's own: most often, no memory is left
+                self._memories.clear()
+                raise EngineFailedError(f"the model failed: {error}; ask again") from error
 
     def forget(self, document_id: str) -> None:
-        """Drop the document's tokens; its memory leaves with time, as nobody can ask for it."""
+        """Drop the document's tokens and its memory, without waiting for a running answer."""
         self._tokens.drop(document_id)
+        self._memories.drop(document_id)
+
+    def close(self) -> None:
+        """End the answers under way within a token, and refuse all further ones."""
+        self._closing.set()
 
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device and dtype."""
@@ -81,16 +83,38 @@ class ResidentAnswerer:
             "dtype": str(self._base.dtype).removeprefix("torch."),
         }
 
-    def _memory(self, ask: Ask) -> GatedMemory | None:
-        adapter = ask.adapter
-        if adapter is None:
-            return None
+    def _answer(self, ask: Ask) -> Reply:
+        self._require_open()
+        started = time.perf_counter()
+        memory = self._memory(ask.document_id, ask.adapter) if ask.adapter else None
+        prompt = self._prompt(ask)
+        swapped = first_token = time.perf_counter()
+        steps: list[Step] = []
+        with self._plugged(memory) as trace:
+            for step in decode(self._base, [prompt.ids], trace=trace):
+                self._require_open()
+                first_token = first_token if steps else time.perf_counter()
+                steps.append(step)
+                if self._is_last(steps, prompt, ask.max_tokens):
+                    break
+        return self._reply(steps, prompt, started, swapped, first_token)
+
+    def _require_open(self) -> None:
+        if self._closing.is_set():
+            raise EngineFailedError("the server is stopping; ask again when it is back")
+
+    def _memory(self, document_id: str, adapter: AdapterFile) -> GatedMemory:
+        def load() -> _Versioned:
+            return adapter.sha256, read_adapter(adapter.path, self._base, adapter.sha256)
+
         try:
-            return self._memories.get(
-                adapter.sha256, lambda: read_adapter(adapter.path, self._base, adapter.sha256)
-            )
+            sha256, memory = self._memories.get(document_id, load)
+            if sha256 != adapter.sha256:  # the document was trained anew
+                self._memories.drop(document_id)
+                _, memory = self._memories.get(document_id, load)
         except AdapterError as error:
             raise UnusableAdapterError(str(error)) from error
+        return memory
 
     def _prompt(self, ask: Ask) -> Prompt:
         bare = question_prompt(self._base, (), ask.question)
@@ -131,7 +155,7 @@ class ResidentAnswerer:
 
 
 class _Recent(Generic[Value]):
-    """Keeps the values that were asked for last, up to a number of them.
+    """Keeps what was made last for each of some documents.
 
     `get` is called by one thread at a time; `drop` may come from any, and never waits for `make`.
     """
@@ -139,20 +163,28 @@ class _Recent(Generic[Value]):
     def __init__(self, size: int) -> None:
         self._size = size
         self._changing = Lock()
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._drops = 0
+        self._values: OrderedDict[str, Value] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def get(self, document_id: str, make: Callable[[], Value]) -> Value:
         """Return the kept value, or make and keep it; what `make` raises is not kept."""
         with self._changing:
-            kept = self._values.pop(key, None)
+            kept, drops = self._values.pop(document_id, None), self._drops
         value = make() if kept is None else kept
         with self._changing:
-            self._values[key] = value
+            if drops == self._drops:  # else this document may be gone
+                self._values[document_id] = value
             if len(self._values) > self._size:
                 self._values.popitem(last=False)
         return value
 
-    def drop(self, key: Hashable) -> None:
-        """Forget a value, if it is kept."""
+    def drop(self, document_id: str) -> None:
+        """Forget a document's value, also one that is being made."""
         with self._changing:
-            self._values.pop(key, None)
+            self._drops += 1
+            self._values.pop(document_id, None)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._changing:
+            self._values.clear()

@@ -112,6 +112,11 @@ def read_adapter(path: Path, base: BaseModel, sha256: str | None = None) -> Gate
     return memory.eval().requires_grad_(False)
 
 
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """Return what the file says of itself; raises `AdapterError` if it is no safetensors file."""
+    return _contents(path)[0]
+
+
 def file_sha256(path: Path) -> str:
     """Return a file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:

@@ -145,6 +145,7 @@ PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
             stride_tokens=48,
             recitation_context_tokens=256,
             recitations_per_context=2,
+            memory_init_scale=2.0,
             window_tokens=512,
             context_tokens=440,
             num_qa_pairs=10,

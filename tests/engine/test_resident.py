@@ -1,11 +1,21 @@
 """One resident model, many documents' memories."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
+import torch
 
-from app.engine.answerer import AdapterFile, Ask, QuestionTooLongError, UnusableAdapterError
+from app.engine.answerer import (
+    AdapterFile,
+    Ask,
+    EngineFailedError,
+    QuestionTooLongError,
+    UnusableAdapterError,
+)
 from app.engine.resident import ResidentAnswerer
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
@@ -38,10 +48,11 @@ def adapters(tmp_path: Path, make_memory: Callable) -> list[AdapterFile]:  # noq
 
 @pytest.fixture
 def ask(small: MethodConfig) -> Callable[..., Ask]:  # noqa: F811
-    """Ask the question, with an adapter or without."""
+    """Ask the question, with an adapter or without; each adapter is another document's."""
 
     def make(adapter: AdapterFile | None = None, question: str = QUESTION, tokens: int = 12) -> Ask:
-        return Ask(question, "doc", lambda: TEXT, small, adapter, tokens)
+        document_id = adapter.path.stem if adapter else "doc"
+        return Ask(question, document_id, lambda: TEXT, small, adapter, tokens)
 
     return make
 
@@ -144,3 +155,84 @@ def test_a_deleted_document_is_read_anew(
     answerer.answer(question)
 
     assert len(reads) == 2
+
+
+def test_a_document_trained_anew_answers_from_its_new_memory(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """The same document with another adapter never meets the old memory."""
+    old = answerer.answer(ask(adapters[0]))
+    alone = answerer.answer(ask(adapters[1]))
+    new = answerer.answer(replace(ask(adapters[0]), adapter=adapters[1]))
+
+    assert new.text == alone.text != old.text
+
+
+def test_a_deleted_document_leaves_no_memory_behind(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """After forgetting, a question needs the file again."""
+    answerer.answer(ask(adapters[0]))
+    adapters[0].path.unlink()
+    answerer.answer(ask(adapters[0]))
+    answerer.forget(adapters[0].path.stem)
+    with pytest.raises(UnusableAdapterError, match="is missing"):
+        answerer.answer(ask(adapters[0]))
+
+
+def test_forgetting_while_the_text_is_read_keeps_nothing(
+    answerer: ResidentAnswerer,
+    small: MethodConfig,  # noqa: F811
+) -> None:
+    """A document that is deleted under an answer's hands is not kept afterwards."""
+    reads: list[str] = []
+
+    def read() -> str:
+        reads.append(TEXT)
+        answerer.forget("doc")
+        return TEXT
+
+    question = Ask(QUESTION, "doc", read, small, None, 1)
+    answerer.answer(question)
+    answerer.answer(question)
+
+    assert len(reads) == 2
+
+
+def test_closing_ends_the_running_answer_and_refuses_the_waiting(
+    answerer: ResidentAnswerer,
+    small: MethodConfig,  # noqa: F811
+) -> None:
+    """A stopping server does not work through its queue first."""
+    reading = Event()
+
+    def read() -> str:
+        reading.set()
+        return TEXT
+
+    def ask_long() -> str:
+        with pytest.raises(EngineFailedError, match="the server is stopping") as caught:
+            answerer.answer(Ask(QUESTION, "doc", read, small, None, 16_000))
+        return str(caught.value)
+
+    with ThreadPoolExecutor() as threads:
+        told = [threads.submit(ask_long) for _ in range(3)]
+        assert reading.wait(60)
+        answerer.close()
+
+        assert len([each.result(60) for each in told]) == 3
+
+
+def test_a_failing_model_is_told_and_answers_again(
+    answerer: ResidentAnswerer, ask: Callable[..., Ask]
+) -> None:
+    """What torch raises, such as lack of memory, is the engine's failure and not for ever."""
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    layer = answerer._base.model.model.layers[0]
+    with layer.register_forward_pre_hook(fail), pytest.raises(EngineFailedError, match="memory"):
+        answerer.answer(ask())
+
+    assert answerer.answer(ask()).completion_tokens == 12

@@ -49,6 +49,6 @@ def test_settings_beyond_the_models_window_are_refused(
 
 def test_paper_preset_runs(llama: BaseModel) -> None:
     """The paper's settings as they are lift a short document on a tiny model."""
-    lifted = lift_document(TEXT * 10, llama, PRESETS["paper"], Recorder())
+    lifted = lift_document(TEXT * 4, llama, PRESETS["paper"], Recorder())
 
     assert len(lifted.losses) == 8

@@ -118,3 +118,25 @@ def test_a_text_without_sentences_gives_no_pairs(
 ) -> None:
     """There is nothing to ask about; that is no error."""
     assert synthesise(llama, text, small, Recorder()) == []
+
+
+def test_evidence_may_run_over_lines() -> None:
+    """In a text with hard line breaks a sentence is still one sentence."""
+    text = "The ferry leaves\nat noon from the\nsouthern quay. It carries goats and letters only."
+    drafts = {draft.evidence.line for draft in draft_passages(text, 4, Random(0))}
+
+    assert drafts == {
+        "The ferry leaves at noon from the southern quay.",
+        "It carries goats and letters only.",
+    }
+
+
+def test_tables_neither_prove_nor_swell_a_passage() -> None:
+    """What has no full stops for pages is no evidence, and does not come along as a passage."""
+    table = "| cell | cell | cell |\n" * 2000
+    text = f"The ferry leaves at noon from the quay. {table} The goats are sent on in the evening."
+    drafts = list(draft_passages(text, 16, Random(0)))
+
+    assert drafts
+    assert all(len(draft.passage) < 7000 for draft in drafts)
+    assert all("|" not in draft.evidence.text for draft in drafts)

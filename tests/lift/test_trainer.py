@@ -7,6 +7,7 @@ import torch
 
 from app.lift.base_model import BaseModel
 from app.lift.config import PRESETS, MethodConfig
+from app.lift.errors import TrainingError
 from app.lift.memory import GatedMemory
 from app.lift.observer import QAPair, Stage
 from app.lift.segments import cut_segments
@@ -157,3 +158,32 @@ def test_metrics_count_the_tokens_that_were_processed(
     planned = [sum(g.num_tokens for g in groups) for groups in plan_steps(llama, data, small)]
 
     assert [step.tokens for step in recorder.steps] == planned
+
+
+def test_a_diverging_training_is_refused(
+    llama: BaseModel, data: TrainingData, small: MethodConfig
+) -> None:
+    """A loss that is no number ends the training with what to do about it."""
+
+    def overflow(_module: object, _args: object, logits: torch.Tensor) -> torch.Tensor:
+        return logits * float("nan")
+
+    with (
+        llama.model.lm_head.register_forward_hook(overflow),
+        pytest.raises(TrainingError, match=r"loss of step 1 .* lower learning_rate"),
+    ):
+        train_memory(llama, data, small, Recorder())
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 3])
+def test_a_step_holds_as_many_examples_as_asked(
+    llama: BaseModel, data: TrainingData, small: MethodConfig, wanted: int
+) -> None:
+    """Groups are no larger than a step; only an epoch's last step may hold fewer."""
+    method = replace(small, recitations_per_context=4, examples_per_step=wanted, joint_epochs=0)
+    sizes = [
+        sum(len(group.examples) for group in groups) for groups in plan_steps(llama, data, method)
+    ]
+
+    assert set(sizes[:-1]) == {wanted}
+    assert sizes[-1] <= wanted
