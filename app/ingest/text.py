@@ -24,6 +24,33 @@ _SIGNATURES = (
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "a SQLite database"),
 )
+_LATIN_CODE_PAGES = frozenset(
+    ["cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "latin_1"]
+    + [f"iso8859_{part}" for part in (2, 3, 4, 9, 10, 13, 14, 15, 16)]
+)
+"""Code pages that a statistical guess confuses: they differ in a few letters only."""
+_ALPHABETS = (  # letters beyond ASCII; the likelier page first, which wins where two fit as well
+    ("cp1252", "àâæçéèêëîïôœùûüÿ"),  # French
+    ("cp1252", "áéíñóúü"),  # Spanish
+    ("cp1252", "äöüß"),  # German
+    ("cp1252", "àáâãçéêíóôõúü"),  # Portuguese
+    ("cp1252", "àèéìíòóùú"),  # Italian
+    ("cp1252", "àçèéíïòóúü·"),  # Catalan
+    ("cp1252", "æøåéóäö"),  # Danish, Norwegian, Swedish, Finnish
+    ("cp1252", "áðéíóúýþæö"),  # Icelandic
+    ("iso8859_15", "àâæçéèêëîïôœùûüÿ"),  # French
+    ("cp1250", "ąćęłńóśźż"),  # Polish
+    ("cp1250", "áäčďéěíľĺňóôöřŕšťúůüýž"),  # Czech, Slovak
+    ("cp1250", "áéíóöőúüű"),  # Hungarian
+    ("cp1250", "ăâîşţ"),  # Romanian
+    ("cp1250", "čćđšž"),  # Croatian, Slovene
+    ("iso8859_2", "ąćęłńóśźż"),
+    ("iso8859_2", "áäčďéěíľĺňóôöřŕšťúůüýž"),
+    ("cp1254", "çğıİöşüâîû"),  # Turkish
+    ("cp1257", "ąčęėįšųūž"),  # Lithuanian
+    ("cp1257", "āčēģīķļņšūž"),  # Latvian
+    ("cp1257", "äõöüšž"),  # Estonian
+)
 _CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r\x1b") | {0x7F}
 _CONTROLS_TEXT = "".join(map(chr, sorted(_CONTROLS)))
 _MOST_CONTROLS = 0.01
@@ -93,7 +120,27 @@ def _decode_detected(data: bytes) -> str:
         raise UndecodableDocumentError(
             "the document's character encoding could not be told; save it as UTF-8"
         )
+    if best.encoding in _LATIN_CODE_PAGES:
+        return _decode_latin(data) or str(best)
     return str(best)
+
+
+def _decode_latin(data: bytes) -> str | None:
+    """Decode by the code page in which one language's alphabet explains the most bytes.
+
+    A text too short to hold a letter that tells two languages apart is taken for the first that
+    fits; without any such letter it is cp1252. None where the bytes mean nothing in that page.
+    """
+    encoding, _ = max(_ALPHABETS, key=lambda page: _num_letters(data, *page))
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _num_letters(data: bytes, encoding: str, alphabet: str) -> int:
+    letters = (alphabet + alphabet.upper()).encode(encoding)
+    return sum(data.count(letter) for letter in set(letters) if letter >= 0x80)
 
 
 def _refuse_controls(length: int, num_controls: int, has_nul: bool) -> None:

@@ -15,6 +15,28 @@ from app.ingest.text import (
 )
 
 GERMAN = "Die Größe der Brücke überraschte alle Gäste, die aus München kamen. " * 20
+FOREIGN = {
+    "french": ("cp1252", "L'été à la plage, où les élèves étaient allés, fut long. Ça brûlait."),
+    "short french": ("cp1252", "L'été à la plage."),
+    "spanish": ("cp1252", "El niño soñó con una montaña. ¿Qué pasó después? Mañana será otro día."),
+    "german": ("cp1252", "Die Bäume trugen schöne Äpfel; für größere Übungen ist es früh."),
+    "danish": ("cp1252", "På øen bor en mand, som elsker rødgrød med fløde og går på æblejagt."),
+    "swedish": ("cp1252", "På ön bor en gammal man som älskar köttbullar och går över ängen."),
+    "portuguese": ("cp1252", "A maçã não é minha. Amanhã haverá eleições, porém às três horas."),
+    "italian": ("latin-1", "La città è più bella di così, perché c'è il mare. Martedì andrò là."),
+    "quoted english": ("cp1252", "“It’s here,” she said – and it was. “Then let’s go.”"),
+    "polish": ("cp1250", "Zażółć gęślą jaźń. Mężczyzna wyszedł z domu, żeby zobaczyć księżyc."),
+    "latin-2 polish": ("iso8859-2", "Mężczyzna wyszedł z domu późną nocą, żeby zobaczyć księżyc."),
+    "czech": ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Dítě běželo přes louku."),
+    "hungarian": ("cp1250", "Árvíztűrő tükörfúrógép. A kisfiú elment, hogy megkeresse kutyáját."),
+    "turkish": ("cp1254", "Yaşlı adam küçük bir evde yaşıyordu. Çocuklar ağaçların altındaydı."),
+    "lithuanian": ("cp1257", "Kiekvieną rytą jis eidavo žvejoti. Ąžuolas augo šalia šešėlyje."),
+    "russian": ("cp1251", "Жил-был старик со своею старухой у самого синего моря."),
+    "old russian": ("koi8-r", "Жил-был старик со своею старухой у самого синего моря."),
+    "greek": ("cp1253", "Ο γέρος ζούσε μόνος του σε ένα μικρό σπίτι κοντά στη θάλασσα."),
+    "japanese": ("shift_jis", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。"),
+    "chinese": ("gb18030", "从前有一个老人，他住在海边的一个小房子里。每天早上他都去钓鱼。"),
+}
 prose = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff")
     | st.sampled_from("\n\t"),
@@ -51,6 +73,13 @@ def test_any_bytes_give_text_or_an_ingest_error(data: bytes) -> None:
     assert text.strip()
     assert "\r" not in text
     assert "\0" not in text
+
+
+@pytest.mark.parametrize("num_times", [1, 50])
+@pytest.mark.parametrize(("encoding", "text"), FOREIGN.values(), ids=FOREIGN)
+def test_old_encoding_is_told_by_the_language(encoding: str, text: str, num_times: int) -> None:
+    """Files from before UTF-8 come through with every accent, in whatever part of the world."""
+    assert decode((text * num_times).encode(encoding)) == text * num_times
 
 
 @given(prose)
