@@ -6,14 +6,16 @@ from importlib.resources import files
 from typing import Any
 
 import psycopg
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
-_HOOKS = "after_commit"
+_COMMIT_HOOKS, _ROLLBACK_HOOKS = "after_commit", "after_rollback"
 _BEGIN = "sqlite_begin"
+_log = structlog.get_logger()
 
 
 class Database:
@@ -27,13 +29,18 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back by an exception.
 
-        What `after_commit` was given runs when the commit is durable and the connection is back
-        in the pool, so a hook may open a transaction of its own.
+        What `after_commit` or `after_rollback` was given runs when that is done and the connection
+        is back in the pool, so a hook may open a transaction of its own. A hook that fails is
+        logged: it changes neither what was committed nor what the other hooks do.
         """
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
-        for hook in session.info.get(_HOOKS, ()):
-            hook()
+        session = Session(self.engine, expire_on_commit=False)
+        try:
+            with session, session.begin():
+                yield session
+        except BaseException:
+            _run_hooks(session, _ROLLBACK_HOOKS)
+            raise
+        _run_hooks(session, _COMMIT_HOOKS)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -48,7 +55,12 @@ class Database:
 
 def after_commit(session: Session, hook: Callable[[], object]) -> None:
     """Run `hook` once the transaction of `session` is committed; never if it is rolled back."""
-    session.info.setdefault(_HOOKS, []).append(hook)
+    session.info.setdefault(_COMMIT_HOOKS, []).append(hook)
+
+
+def after_rollback(session: Session, hook: Callable[[], object]) -> None:
+    """Run `hook` once the transaction of `session` is undone, or its commit has failed."""
+    session.info.setdefault(_ROLLBACK_HOOKS, []).append(hook)
 
 
 def migrate(url: str) -> None:
@@ -79,6 +91,15 @@ def connect(url: str) -> Engine:
     else:
         event.listen(engine, "handle_error", _drop_row_contents)
     return engine
+
+
+def _run_hooks(session: Session, hooks: str) -> None:
+    for hook in session.info.get(hooks, ()):
+        try:
+            hook()
+        except Exception as error:
+            # The transaction's edge: its outcome stands, whatever becomes of what follows it.
+            _log.exception("hook_failed", hooks=hooks, error=type(error).__name__)
 
 
 def _drop_row_contents(context: ExceptionContext) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import errors, jobs
 from app.clock import new_id
+from app.db import Database, after_rollback
 from app.ingest.text import (
     BinaryDocumentError,
     EmptyDocumentError,
@@ -32,6 +34,7 @@ from app.storage import Store, source_key
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
 _TITLE_CHARACTERS = 80
+_MOST_METRICS = 500
 _log = structlog.get_logger()
 
 
@@ -75,21 +78,18 @@ def create(
     method = _resolve(upload)
     text = _check_content(upload.content, max_bytes)
     document_id = new_id("doc")
-    try:
-        stored = store.put(source_key(document_id), upload.content)
-        document = Document(
-            id=document_id,
-            title=upload.title or _title(upload.filename, text),
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            preset=upload.preset,
-            method=asdict(method),
-            created_at=now,
-        )
-        return _add_rows(session, document)
-    except BaseException:
-        store.delete_document(document_id)
-        raise
+    after_rollback(session, partial(discard, store, document_id))
+    stored = store.put(source_key(document_id), upload.content)
+    document = Document(
+        id=document_id,
+        title=upload.title or _title(upload.filename, text),
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        preset=upload.preset,
+        method=asdict(method),
+        created_at=now,
+    )
+    return _add_rows(session, document)
 
 
 def get(session: Session, document_id: str) -> Overview:
@@ -106,9 +106,13 @@ def get(session: Session, document_id: str) -> Overview:
 
 
 def metrics(session: Session, job: Job) -> list[Event]:
-    """Return the figures of all optimiser steps of a job's running or last attempt."""
-    steps = select(Event).where(Event.job_id == job.id, Event.kind == EventKind.METRIC)
-    return list(session.scalars(steps.order_by(Event.id)))
+    """Return figures of a job's running or last attempt: of all optimiser steps, or of so many
+    of them that a curve can show, evenly chosen, the first and the last among them.
+    """
+    steps = select(Event.id).where(Event.job_id == job.id, Event.kind == EventKind.METRIC)
+    ids = session.scalars(steps.order_by(Event.id)).all()
+    chosen = select(Event).where(Event.id.in_(_thinned(ids, _MOST_METRICS)))
+    return list(session.scalars(chosen.order_by(Event.id)))
 
 
 def find_page(session: Session, cursor: str | None, limit: int) -> Page:
@@ -133,6 +137,9 @@ def remove(session: Session, document_id: str) -> None:
         DocumentNotFoundError: there is none with this id.
     """
     document = get(session, document_id).document
+    # An attempt locks its job first, and then the document: so must we, or both wait for ever.
+    own = select(Job.id).where(Job.document_id == document.id).order_by(Job.id)
+    session.execute(own.with_for_update())
     session.execute(delete(Document).where(Document.id == document.id))
 
 
@@ -142,6 +149,20 @@ def discard(store: Store, document_id: str) -> None:
         store.delete_document(document_id)
     except OSError as error:
         _log.error("files_left_behind", document_id=document_id, error=str(error))
+
+
+def discard_orphans(database: Database, store: Store) -> None:
+    """Delete what a crash left of documents whose rows never came, or went before their files.
+
+    Folders older than this database's oldest document are let be: they are another database's.
+    """
+    old = store.find_old_documents()
+    with database.reading() as session:
+        known = set(session.scalars(select(Document.id)))
+    for document_id in old - known:
+        if known and _ID.fullmatch(document_id) and document_id > min(known):
+            discard(store, document_id)
+            _log.warning("orphan_discarded", document_id=document_id)
 
 
 def method_of(document: Document) -> MethodConfig:
@@ -175,6 +196,12 @@ def _add_rows(session: Session, document: Document) -> Overview:
     job = jobs.create(session, document.id, document.created_at)
     session.flush()
     return Overview(document, job, None)
+
+
+def _thinned(ids: Sequence[int], most: int) -> Sequence[int]:
+    if len(ids) <= most:
+        return ids
+    return [ids[index * (len(ids) - 1) // (most - 1)] for index in range(most)]
 
 
 def _check_content(content: BinaryIO, max_bytes: int) -> str:

@@ -4,16 +4,18 @@ The rows are the truth, so any number of processes may do this at the same time.
 """
 
 import threading
+import time
 from datetime import datetime, timedelta
 
 import structlog
 
-from app import jobs
+from app import documents, jobs
 from app.clock import utc_now
 from app.db import Database
 from app.dispatch import RESEND_SECONDS, Dispatcher
 from app.storage import Store
 
+_TIDY_SECONDS = 3600.0
 _log = structlog.get_logger()
 
 
@@ -40,7 +42,7 @@ def sweep(database: Database, dispatcher: Dispatcher, max_attempts: int, now: da
 
 
 class Sweeper:
-    """A thread that sweeps now and then, until it is stopped."""
+    """A thread that sweeps now and then, and tidies the store, until it is stopped."""
 
     def __init__(
         self,
@@ -66,12 +68,19 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
+        tidy_at = time.monotonic()
         while True:
             try:
                 sweep(self._database, self._dispatcher, self._max_attempts, utc_now())
-                self._store.discard_abandoned()
+                if time.monotonic() >= tidy_at:
+                    tidy_at = time.monotonic() + _TIDY_SECONDS
+                    self._tidy()
             except Exception:
                 # The thread's edge: a database or disk that is away now may be back next time.
                 _log.exception("sweep_failed")
             if self._stopping.wait(self._pause_seconds):
                 return
+
+    def _tidy(self) -> None:
+        self._store.discard_abandoned()
+        documents.discard_orphans(self._database, self._store)

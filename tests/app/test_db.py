@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from app.db import Database, after_commit, connect, migrate
+from app.db import Database, after_commit, after_rollback, connect, migrate
 from app.models import Base, Document
 from tests.rows import add_document
 
@@ -120,6 +120,52 @@ def test_hook_of_a_rolled_back_transaction_never_runs(database: Database) -> Non
         _hook_and_fail(database, told)
 
     assert told == []
+
+
+def test_failing_hook_is_logged_and_harms_nobody(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was committed is no failure, and the other hooks run."""
+    told: list[str] = []
+
+    with database.writing() as session:
+        document = add_document(session)
+        after_commit(session, lambda: 1 / 0)
+        after_commit(session, lambda: told.append("told"))
+
+    with database.reading() as session:
+        assert session.scalars(select(Document.id)).all() == [document.id]
+    assert told == ["told"]
+    assert "ZeroDivisionError" in "".join(capfd.readouterr())
+
+
+def test_rollback_hook_runs_when_the_commit_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that cannot commit has not taken anything in."""
+    told: list[str] = []
+    monkeypatch.setattr(database.engine.dialect, "do_commit", _refuse)
+
+    with pytest.raises(ConnectionError), database.writing() as session:
+        add_document(session)
+        after_commit(session, lambda: told.append("committed"))
+        after_rollback(session, lambda: told.append("rolled back"))
+
+    assert told == ["rolled back"]
+
+
+def test_rollback_hook_of_a_committed_transaction_never_runs(database: Database) -> None:
+    """What was committed is kept."""
+    told: list[str] = []
+
+    with database.writing() as session:
+        after_rollback(session, lambda: told.append("rolled back"))
+
+    assert told == []
+
+
+def _refuse(_: object) -> None:
+    raise ConnectionError
 
 
 def _hook_and_fail(database: Database, told: list[str]) -> None:

@@ -1,15 +1,21 @@
 """`/documents`: listing, looking at, deleting."""
 
+import itertools
+import os
+import threading
+import time
+from io import BytesIO
+
 import pytest
 from fastapi.testclient import TestClient
 
-from app import attempts, jobs
+from app import attempts, documents, jobs
 from app.db import Database
 from app.jobs import Failure, LeaseLostError
 from app.lift.observer import StepMetrics
-from app.storage import Store
+from app.storage import Store, source_key
 from tests.fakes import FakeAnswerer
-from tests.rows import NOON, make_ready, parse
+from tests.rows import NOON, add_document, make_ready, parse
 
 
 def test_running_document_shows_stage_progress_and_losses(
@@ -29,6 +35,21 @@ def test_running_document_shows_stage_progress_and_losses(
     assert body["progress"] == {"completed": 2, "total": 40, "unit": "steps"}
     assert body["losses"] == [{"step": 1, "loss": 3.5}, {"step": 3, "loss": 3.25}]
     assert body["started_at"] == "2030-01-01T12:00:00Z"
+
+
+def test_long_loss_curve_is_thinned(
+    client: TestClient, database: Database, store: Store, document_id: str
+) -> None:
+    """Of thousands of steps each look gets 500, evenly spread, from the first to the last."""
+    lease = parse(database, store, document_id)
+    with database.writing() as session:
+        for step in range(1, 1204):
+            attempts.add_metric(session, lease, StepMetrics(step, 2.0, 1.0, 1e-3, 9), NOON)
+
+    steps = [point["step"] for point in client.get(f"/documents/{document_id}").json()["losses"]]
+
+    assert (len(steps), steps[0], steps[-1]) == (500, 1, 1203)
+    assert {after - before for before, after in itertools.pairwise(steps)} == {2, 3}
 
 
 def test_ready_document_shows_its_adapter(
@@ -154,3 +175,40 @@ def test_deleting_one_document_leaves_the_other(
 
     assert client.get(f"/documents/{other}").json()["status"] == "ready"
     assert client.post(f"/documents/{other}/ask", json={"question": "Who?"}).status_code == 200
+
+
+def test_delete_during_a_write_of_the_attempt_waits_for_it(
+    client: TestClient, database: Database, store: Store, document_id: str
+) -> None:
+    """Attempt and deletion lock in the same order: one waits for the other, none fails."""
+    lease = parse(database, store, document_id)
+    statuses: list[int] = []
+
+    def delete() -> None:
+        statuses.append(client.delete(f"/documents/{document_id}").status_code)
+
+    deleting = threading.Thread(target=delete)
+    with database.writing() as session:
+        attempts.record_progress(session, lease, 1)  # holds the job
+        deleting.start()
+        time.sleep(0.5)  # the deletion takes what it can
+        attempts.record_parsed(session, lease, 9)  # and needs the document
+    deleting.join()
+
+    assert statuses == [204]
+
+
+def test_only_orphans_of_this_database_are_discarded(database: Database, store: Store) -> None:
+    """Old folders without a row go; fresh ones, documents, and what another database has stay."""
+    foreign, orphan, fresh = ("doc_" + letter * 26 for letter in "0yz")
+    with database.writing() as session:
+        document = add_document(session)
+    for document_id in (foreign, document.id, orphan, fresh):
+        store.put(source_key(document_id), BytesIO(b"x"))
+    for document_id in (foreign, document.id, orphan):
+        os.utime(store.path(f"documents/{document_id}"), (0, 0))
+
+    documents.discard_orphans(database, store)
+
+    left = {folder.name for folder in store.path("documents").iterdir()}
+    assert left == {foreign, document.id, fresh}
