@@ -146,10 +146,8 @@ def test_rollback_hook_runs_when_the_commit_fails(
     told: list[str] = []
     monkeypatch.setattr(database.engine.dialect, "do_commit", _refuse)
 
-    with pytest.raises(ConnectionError), database.writing() as session:
-        add_document(session)
-        after_commit(session, lambda: told.append("committed"))
-        after_rollback(session, lambda: told.append("rolled back"))
+    with pytest.raises(ConnectionError):
+        _write_with_hooks(database, told)
 
     assert told == ["rolled back"]
 
@@ -162,6 +160,13 @@ def test_rollback_hook_of_a_committed_transaction_never_runs(database: Database)
         after_rollback(session, lambda: told.append("rolled back"))
 
     assert told == []
+
+
+def _write_with_hooks(database: Database, told: list[str]) -> None:
+    with database.writing() as session:
+        add_document(session)
+        after_commit(session, lambda: told.append("committed"))
+        after_rollback(session, lambda: told.append("rolled back"))
 
 
 def _refuse(_: object) -> None:
