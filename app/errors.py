@@ -26,6 +26,18 @@ class ApiError(HTTPException):
         return inspect.cleandoc(cls.__doc__ or "").splitlines()[0]
 
 
+class HostNotAllowedError(ApiError):
+    """The server does not answer to this name."""
+
+    code, status = "host_not_allowed", 421
+
+
+class CrossOriginError(ApiError):
+    """The request comes from a web page of another origin."""
+
+    code, status = "cross_origin", 403
+
+
 class DocumentNotFoundError(ApiError):
     """There is no document with this id."""
 

@@ -18,6 +18,7 @@ from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
 from app.logs import configure_logging
 from app.outbox import Sweeper
+from app.own_host import OwnHost, own_hosts
 from app.problems import Problem, handle_exception
 from app.routes import documents, health, questions
 from app.services import Services
@@ -55,6 +56,7 @@ def create_app(
         app.include_router(routes.router)
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
+    app.add_middleware(OwnHost, hosts=own_hosts(settings.host, settings.allowed_hosts))
     return app
 
 

@@ -20,6 +20,7 @@ from app.models import JobState
 from app.schemas import MemoryUse, ProgressView, Question
 from app.storage import Store, text_key
 
+_DEFAULT_TOKENS = 64
 _log = structlog.get_logger()
 
 
@@ -31,7 +32,8 @@ def prepare(
     Raises:
         ApiError: no such document, its memory is not ready, or the answer would be too long.
     """
-    if question.max_tokens > max_tokens:
+    asked_tokens = question.max_tokens or min(_DEFAULT_TOKENS, max_tokens)
+    if asked_tokens > max_tokens:
         raise errors.TooManyTokensError(f"max_tokens is at most {max_tokens} on this server")
     overview = documents.get(session, document_id)
     _require_text(overview)
@@ -42,7 +44,7 @@ def prepare(
         read_text=_text_reader(store, document_id),
         method=documents.method_of(overview.document),
         adapter=_adapter_file(overview, store) if uses_memory else None,
-        max_tokens=question.max_tokens,
+        max_tokens=asked_tokens,
     )
 
 

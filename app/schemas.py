@@ -54,7 +54,9 @@ class Question(_Request):
     """A question on one document."""
 
     question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    max_tokens: int = Field(64, ge=1, description="Most tokens of the answer")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Most tokens of the answer; unset is 64, or the server's limit"
+    )
     memory: MemoryUse = Field(
         MemoryUse.REQUIRED, description="off asks the base model over the truncated text alone"
     )

@@ -1,9 +1,12 @@
 """All settings, read from the environment (prefix `LIFT_`) and nowhere else."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.lift.config import PRESETS
 
 
 def _default_data_dir() -> Path:
@@ -38,32 +41,49 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     """Address the API listens on."""
-    port: int = 8000
+    port: int = Field(8000, ge=0, le=65535)
     """Port the API listens on; 0 takes a free one."""
     url: str = "http://127.0.0.1:8000"
     """Server that `lift upload`, `lift ask` and `lift status` talk to."""
-    max_document_bytes: int = 20 * 1024 * 1024
+    allowed_hosts: str = ""
+    """Names, separated by commas, under which the API may be called besides `LIFT_HOST` and this
+    machine's own; `*` allows all."""
+    max_document_bytes: PositiveInt = 20 * 1024 * 1024
     """Largest upload, in bytes."""
-    max_answer_tokens: int = 512
+    max_answer_tokens: PositiveInt = 512
     """Most tokens that one answer may ask for."""
 
-    lease_seconds: float = 60.0
+    lease_seconds: PositiveFloat = 60.0
     """A running job whose worker is silent for so long is given to another."""
-    heartbeat_seconds: float = 10.0
+    heartbeat_seconds: PositiveFloat = 10.0
     """Time between two renewals of a running job's lease."""
-    sweep_seconds: float = 10.0
+    sweep_seconds: PositiveFloat = 10.0
     """Time between two looks for jobs that were never sent or have lost their worker."""
-    max_attempts: int = 3
+    max_attempts: PositiveInt = 3
     """Attempts at a job before it is failed."""
-    job_timeout_seconds: float = 86_400.0
+    job_timeout_seconds: PositiveFloat = 86_400.0
     """Longest run of one attempt."""
 
     @property
     def resolved_database_url(self) -> str:
         """The database's URL, SQLite in the data folder by default."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'lift.db'}"
+        from sqlalchemy import URL  # here: `lift status` must not wait for it
+
+        path = self.data_dir.resolve() / "lift.db"
+        return self.database_url or URL.create("sqlite", database=str(path)).render_as_string()
 
     @property
     def resolved_store_url(self) -> str:
         """The store's URL, a folder in the data folder by default."""
-        return self.store_url or f"file://{self.data_dir.resolve() / 'store'}"
+        return self.store_url or (self.data_dir.resolve() / "store").as_uri()
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        if self.preset not in PRESETS:
+            raise ValueError(f"LIFT_PRESET must be one of {', '.join(PRESETS)}, not {self.preset}")
+        if self.lease_seconds <= self.heartbeat_seconds:
+            raise ValueError(
+                "LIFT_LEASE_SECONDS must be more than LIFT_HEARTBEAT_SECONDS: a lease has to last "
+                "until it is renewed"
+            )
+        return self

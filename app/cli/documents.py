@@ -13,9 +13,9 @@ from rich.table import Table
 
 from app.cli.console import client_errors_shown, err, fail, out
 from app.cli.curve import loss_curve
+from app.cli.environment import read_settings
 from app.cli.lifting import show_lifting
 from app.client import Answer, Client, Document
-from app.settings import Settings
 
 Url = Annotated[str | None, typer.Option(help="The server; LIFT_URL by default.")]
 _SHARE_WIDTH = 20
@@ -74,7 +74,7 @@ def status(
 
 @contextmanager
 def _client(url: str | None) -> Iterator[Client]:
-    with client_errors_shown(), Client(url or Settings().url) as client:
+    with client_errors_shown(), Client(url or read_settings().url) as client:
         yield client
 
 

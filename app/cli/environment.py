@@ -14,5 +14,5 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         problem = error.errors()[0]
-        name = "_".join(str(part) for part in ("lift", *problem["loc"])).upper()
-        raise fail(f"{name}: {problem['msg']}") from error
+        names = [f"LIFT_{part}".upper() for part in problem["loc"]]
+        raise fail(": ".join([*names, problem["msg"].removeprefix("Value error, ")])) from error

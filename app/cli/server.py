@@ -35,6 +35,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     from app.embedded.serving import serve as run
 
     settings = read_settings(host=host, port=port, data_dir=data_dir)
+    _warn_if_open(settings)
     told = Told(ready=lambda url, api: _announce(url, api, settings), trouble=_say)
     _say(f"starting with {settings.model}; a first start converts or downloads the model")
     with _clear_endings():
@@ -49,6 +50,7 @@ def api(host: Host = None, port: Port = None) -> None:
 
     settings = read_settings(host=host, port=port)
     _require_broker(settings)
+    _warn_if_open(settings)
     with (
         _clear_endings(),
         interrupted_by_signals(),
@@ -114,6 +116,13 @@ def _require_broker(settings: Settings) -> None:
             "LIFT_BROKER_URL is not set; set it to the Redis that API and workers share, "
             "or run everything with `lift serve`"
         )
+
+
+def _warn_if_open(settings: Settings) -> None:
+    from app.own_host import is_loopback
+
+    if not is_loopback(settings.host):
+        _say(f"no log-in in this version: whoever reaches {settings.host} can read and delete all")
 
 
 def _announce(url: str, api: "Api", settings: Settings) -> None:

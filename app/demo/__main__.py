@@ -6,8 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
+from app.cli.environment import read_settings
 from app.cli.lifting import show_lifting
 from app.client import Client, ClientError, Document
 from app.demo.measuring import ask_all, measure
@@ -34,11 +36,13 @@ def main() -> int:
     started = time.monotonic()
     with interrupted_by_signals(), tempfile.TemporaryDirectory(prefix="lift-demo-") as name:
         try:
-            demonstrate(console, Path(name), Settings())
+            demonstrate(console, Path(name), read_settings())
         except (DemoError, ServerError, ClientError) as error:
             console.print(f"The demo broke: {error}", markup=False, highlight=False)
             console.print(log_tail(Path(name)), markup=False, highlight=False)
             return 1
+        except typer.Exit as error:
+            return error.exit_code
         except KeyboardInterrupt:
             console.print("Stopped.")
             return 130

@@ -28,7 +28,7 @@ def api_settings(settings: Settings, database: Database) -> Settings:
 def client(api_settings: Settings, answerer: FakeAnswerer) -> Iterator[TestClient]:
     """A client of the running API; a crash is a response, as it is for a real client."""
     app = create_app(api_settings, lambda _: answerer)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
 

@@ -35,7 +35,7 @@ def test_ready_when_all_parts_work(
 ) -> None:
     """With a broker the server is ready, and names its model."""
     settings = api_settings.model_copy(update={"broker_url": valkey_url})
-    with TestClient(create_app(settings, lambda _: answerer)) as client:
+    with TestClient(create_app(settings, lambda _: answerer), "http://127.0.0.1") as client:
         response = client.get("/readyz")
 
     assert response.status_code == 200

@@ -77,7 +77,9 @@ def test_upload_dispatches_its_job(
 ) -> None:
     """An upload's message is sent when its row is committed."""
     with_broker = settings.model_copy(update={"broker_url": valkey_url})
-    with TestClient(create_app(with_broker, lambda _: FakeAnswerer())) as client:
+    with TestClient(
+        create_app(with_broker, lambda _: FakeAnswerer()), "http://127.0.0.1"
+    ) as client:
         client.post("/documents", json={"text": "x"})
 
     (((job_id,), _),) = take_arguments(broker)

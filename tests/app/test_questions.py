@@ -9,6 +9,8 @@ from app import attempts, jobs
 from app.db import Database
 from app.engine.answerer import EngineError, QuestionTooLongError, UnusableAdapterError
 from app.jobs import Failure
+from app.main import create_app
+from app.settings import Settings
 from app.storage import Store
 from tests.fakes import FakeAnswerer
 from tests.rows import NOON, make_ready, parse
@@ -169,3 +171,18 @@ def test_text_that_is_deleted_meanwhile_returns_404(
     store.delete_document(ready_id)
 
     assert ask(client, ready_id).status_code == 404
+
+
+def test_unset_max_tokens_keep_to_a_low_limit(
+    api_settings: Settings, database: Database, store: Store, answerer: FakeAnswerer
+) -> None:
+    """Who names no length gets an answer, however short this server's answers are."""
+    settings = api_settings.model_copy(update={"max_answer_tokens": 16})
+    app = create_app(settings, lambda _: answerer)
+    with TestClient(app, "http://127.0.0.1") as client:
+        document_id = client.post("/documents", json={"text": "x"}).json()["id"]
+        make_ready(database, store, document_id)
+        response = ask(client, document_id)
+
+    assert response.status_code == 200
+    assert answerer.asks[0].max_tokens == 16

@@ -149,3 +149,22 @@ def test_malformed_option_is_one_line(file: str) -> None:
 
     assert result.exit_code == 1
     assert result.stderr == "lift: --option takes key=value, not 'paper'\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LIFT_PORT", "abc", "lift: LIFT_PORT: Input should be a valid integer"),
+        ("LIFT_PRESET", "x", "lift: LIFT_PRESET must be one of"),
+    ],
+)
+def test_wrong_setting_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    """A client's command tells a wrong setting as the server's do."""
+    monkeypatch.setenv(name, value)
+
+    result = lift("status")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(told)
