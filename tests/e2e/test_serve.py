@@ -24,7 +24,7 @@ def upload(client: Client, **options: int) -> str:
 
 
 def assert_nothing_is_left(served: Served, data_dir: Path) -> None:
-    assert served.process.wait(30) == 0, served.log
+    assert served.process.wait(60) == 0, served.log
     assert served.survivors() == []
     assert not [path for path in data_dir.rglob("*") if path.is_socket()]
     assert served.log.endswith("lift: stopped\n")
@@ -58,7 +58,7 @@ def test_kill_9_while_training_leaves_no_process(tmp_path: Path, tiny: dict[str,
         assert len(served.survivors()) >= 5
         served.process.kill()
 
-        wait_until(lambda: served.survivors() == [], 10)
+        wait_until(lambda: served.survivors() == [], 60)
 
 
 def test_server_refuses_a_second_and_stops_on_sigterm(tmp_path: Path, tiny: dict[str, str]) -> None:
@@ -67,9 +67,9 @@ def test_server_refuses_a_second_and_stops_on_sigterm(tmp_path: Path, tiny: dict
     with serving(data_dir, **tiny) as first:
         port = first.url().rpartition(":")[2]
         with serving(data_dir, **tiny) as same_folder:
-            assert same_folder.process.wait(30) == 1
+            assert same_folder.process.wait(60) == 1
         with serving(tmp_path / "other", "--port", port, **tiny) as same_port:
-            assert same_port.process.wait(30) == 1
+            assert same_port.process.wait(60) == 1
         first.process.send_signal(signal.SIGTERM)
         assert_nothing_is_left(first, data_dir)
 
