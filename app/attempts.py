@@ -3,13 +3,13 @@
 import math
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.clock import new_id
-from app.jobs import Lease, change_own
+from app.jobs import Lease, change_own, find_document_id
 from app.lift.observer import QAPair, StepMetrics
-from app.models import Document, Event, EventKind, Job, QAPairRow
+from app.models import Document, Event, EventKind, QAPairRow
 
 
 def start_stage(
@@ -29,7 +29,7 @@ def record_progress(session: Session, lease: Lease, completed: int) -> None:
 def record_parsed(session: Session, lease: Lease, num_characters: int) -> None:
     """Note that the document's text is in the store."""
     _hold(session, lease)
-    parsed = update(Document).where(Document.id == _document_id(session, lease))
+    parsed = update(Document).where(Document.id == find_document_id(session, lease))
     session.execute(parsed.values(num_characters=num_characters))
 
 
@@ -53,7 +53,7 @@ def add_qa_pair(session: Session, lease: Lease, pair: QAPair) -> None:
     session.add(
         QAPairRow(
             id=new_id("qap"),
-            document_id=_document_id(session, lease),
+            document_id=find_document_id(session, lease),
             job_id=lease.job_id,
             question=pair.question,
             answer=pair.answer,
@@ -65,7 +65,3 @@ def add_qa_pair(session: Session, lease: Lease, pair: QAPair) -> None:
 
 def _hold(session: Session, lease: Lease) -> None:
     change_own(session, lease, lease_token=lease.token)
-
-
-def _document_id(session: Session, lease: Lease) -> str:
-    return session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()

@@ -1,8 +1,8 @@
 """Every change of a job's state: each a named function, each one conditional UPDATE.
 
-queued → running → ready | failed | queued again; cancelled from queued or running. A running job
-has a lease; whoever writes shows its token, and a stale token writes nothing. What an attempt
-notes along its way stands in `attempts`.
+queued → running → ready | failed | queued again. A running job has a lease; whoever writes shows
+its token, and a stale token writes nothing. What an attempt notes along its way stands in
+`attempts`.
 """
 
 import secrets
@@ -30,7 +30,7 @@ from app.models import Adapter, Document, Event, EventKind, Job, JobState, QAPai
 
 
 class LeaseLostError(Exception):
-    """The job is no longer this attempt's: it was deleted, cancelled, or given to another."""
+    """The job is no longer this attempt's: it was deleted, or given to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def finish(
     session.add(
         Adapter(
             id=new_id("adp"),
-            document_id=_document_id(session, lease),
+            document_id=find_document_id(session, lease),
             job_id=lease.job_id,
             sha256=adapter.sha256,
             size_bytes=adapter.size_bytes,
@@ -164,12 +164,6 @@ def expire(session: Session, max_attempts: int, now: datetime) -> int:
     return _change(session, expired, **_after_failure(failure, Job.attempt < max_attempts, now))
 
 
-def cancel(session: Session, job_id: str, now: datetime) -> bool:
-    """Stop a job that has not ended: its runner's next write fails. False if it has ended."""
-    going = update(Job).where(Job.id == job_id, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
-    return bool(_change(session, going, state=JobState.CANCELLED, finished_at=now, **_NO_LEASE))
-
-
 def change_own(session: Session, lease: Lease, **values: Any) -> None:
     """Change columns of a running job, and hold its row until the transaction ends.
 
@@ -179,6 +173,11 @@ def change_own(session: Session, lease: Lease, **values: Any) -> None:
     own = update(Job).where(Job.id == lease.job_id, Job.lease_token == lease.token)
     if not _change(session, own, **values):
         raise LeaseLostError(f"job {lease.job_id} is no longer this attempt's")
+
+
+def find_document_id(session: Session, lease: Lease) -> str:
+    """Return the document of a job whose row is held."""
+    return session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()
 
 
 _NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
@@ -205,10 +204,6 @@ def _change(session: Session, statement: Update, **values: Any) -> int:
     return cast(CursorResult[Any], result).rowcount
 
 
-def _document_id(session: Session, lease: Lease) -> str:
-    return session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()
-
-
 def _update_document(session: Session, lease: Lease, **values: Any) -> None:
-    document = update(Document).where(Document.id == _document_id(session, lease))
+    document = update(Document).where(Document.id == find_document_id(session, lease))
     _change(session, document, **values)

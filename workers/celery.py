@@ -1,6 +1,7 @@
 """The Celery application of the workers. It imports no torch: only the trainer's process does."""
 
 import os
+from typing import Any
 
 # Celery answers SIGTERM by waiting for the running task, which may take hours. Turned into SIGQUIT
 # it stops the task instead, whose job goes back to the queue. Read when billiard is imported.
@@ -14,39 +15,41 @@ from app.embedded.tether import die_with
 from app.logs import configure_logging
 from app.settings import Settings
 
+_OPTIONS: dict[str, Any] = {
+    # A message is an id in JSON: whoever can write to the broker cannot run code here.
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "task_default_queue": QUEUE,
+    # The rows are the results.
+    "task_ignore_result": True,
+    # A message is done when its task has ended, not when it begins: the broker gives it to
+    # another worker if this one dies. A second runner finds the job claimed and does nothing.
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    # A worker takes one job and no other in advance, which would wait behind it.
+    "worker_prefetch_multiplier": 1,
+    # One training at a time: it uses the whole accelerator, or all cores.
+    "worker_concurrency": 1,
+    # A process of its own for the task: a worker stays reachable, and can stop it.
+    "worker_pool": "prefork",
+    # A broker that is away now comes back; until then, the rows wait.
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # Training needs no broker: losing it for a moment must not throw hours away.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    # A stopping worker lets a job that is just being published end.
+    "worker_soft_shutdown_timeout": 2.0,
+    # Our logs are JSON on stderr already.
+    "worker_redirect_stdouts": False,
+}
+
 
 def make_app(settings: Settings) -> Celery:
     """Return the application that runs the tasks in `workers.tasks`."""
     celery = Celery("lift", broker=settings.broker_url, include=["workers.tasks"])
-    celery.conf.update(
-        # A message is an id in JSON: whoever can write to the broker cannot run code here.
-        task_serializer="json",
-        accept_content=["json"],
-        task_default_queue=QUEUE,
-        # The rows are the results.
-        task_ignore_result=True,
-        # A message is done when its task has ended, not when it begins: the broker gives it to
-        # another worker if this one dies. A second runner finds the job claimed and does nothing.
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        # A worker takes one job and no other in advance, which would wait behind it.
-        worker_prefetch_multiplier=1,
-        # One training at a time: it uses the whole accelerator, or all cores.
-        worker_concurrency=1,
-        # A process of its own for the task: a worker stays reachable, and can stop it.
-        worker_pool="prefork",
-        # Redis hands out unacknowledged messages again after this time, however busy their worker.
-        broker_transport_options=broker_options(settings.job_timeout_seconds),
-        # A broker that is away now comes back; until then, the rows wait.
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        # Training needs no broker: losing it for a moment must not throw hours away.
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        # A stopping worker lets a job that is just being published end.
-        worker_soft_shutdown_timeout=2.0,
-        # Our logs are JSON on stderr already.
-        worker_redirect_stdouts=False,
-    )
+    # Redis hands out unacknowledged messages again after this time, however busy their worker.
+    transport = broker_options(settings.job_timeout_seconds)
+    celery.conf.update(_OPTIONS, broker_transport_options=transport)
     return celery
 
 

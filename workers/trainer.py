@@ -5,6 +5,8 @@ cure; all else ends it with a traceback, which its supervisor reports.
 """
 
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -105,29 +107,33 @@ def _lift(text: str, document: Document, settings: Settings, reporter: Reporter)
 def _publish(
     database: Database, store: Store, lease: Lease, document: Document, lifted: "Lifted"
 ) -> None:
-    from app.lift.adapter import write_adapter
-
     now = utc_now()
     with store.incoming() as path:
-        info = write_adapter(
-            path,
-            lifted,
-            document_sha256=document.sha256,
-            preset=document.preset,
-            created_at=now.isoformat(),
-        )
-        adapter = PublishedAdapter(
-            sha256=info.sha256,
-            size_bytes=info.size_bytes,
-            store_key=adapter_key(document.id, info.sha256),
-            base_fingerprint=lifted.base.fingerprint,
-            metadata=info.metadata,
-        )
+        adapter = _write(path, document, lifted, now)
         with database.writing() as session:
             jobs.finish(session, lease, adapter, lifted.num_tokens, now)
             # While the job's row is held: a lost lease publishes nothing, and a document that is
             # being deleted takes the file with it.
             store.publish(path, adapter.store_key)
+
+
+def _write(path: Path, document: Document, lifted: "Lifted", now: datetime) -> PublishedAdapter:
+    from app.lift.adapter import write_adapter
+
+    info = write_adapter(
+        path,
+        lifted,
+        document_sha256=document.sha256,
+        preset=document.preset,
+        created_at=now.isoformat(),
+    )
+    return PublishedAdapter(
+        sha256=info.sha256,
+        size_bytes=info.size_bytes,
+        store_key=adapter_key(document.id, info.sha256),
+        base_fingerprint=lifted.base.fingerprint,
+        metadata=info.metadata,
+    )
 
 
 if __name__ == "__main__":

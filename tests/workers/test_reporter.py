@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 from sqlalchemy.exc import OperationalError
 
-from app import attempts, jobs
-from app.clock import utc_now
+from app import attempts
 from app.db import Database
 from app.jobs import Lease, LeaseLostError
 from app.lift.observer import QAPair, Stage, StepMetrics
-from app.models import Event, EventKind, QAPairRow
+from app.models import Document, Event, EventKind, QAPairRow
 from tests.rows import claim, get_job
 from workers.reporter import Reporter
 
@@ -90,9 +89,9 @@ def test_pair_is_written_at_once(sqlite: Database, lease: Lease) -> None:
 
 
 def test_lost_lease_ends_the_lift(sqlite: Database, lease: Lease) -> None:
-    """The next note after a cancel raises, which is how the method is stopped."""
+    """The next note on a deleted document raises, which is how the method is stopped."""
     with sqlite.writing() as session:
-        jobs.cancel(session, lease.job_id, utc_now())
+        session.execute(delete(Document))
 
     with pytest.raises(LeaseLostError):
         Reporter(sqlite, lease).progressed(1)

@@ -102,21 +102,8 @@ def test_lease_is_renewed_while_the_trainer_runs(
     first = get_job(sqlite, job_id).lease_expires_at
     assert first is not None
     wait_until(lambda: (get_job(sqlite, job_id).lease_expires_at or first) > first)
-    _cancel(sqlite, job_id)
+    _delete(sqlite)
     thread.join()
-
-
-def test_cancelled_job_stops_its_trainer(
-    sqlite: Database, worker_settings: Settings, job_id: str
-) -> None:
-    """Within a heartbeat the process is gone, and the job stays cancelled."""
-    thread, pid = start(sqlite, worker_settings, job_id)
-
-    _cancel(sqlite, job_id)
-    thread.join()
-
-    assert not is_running(pid)
-    assert get_job(sqlite, job_id).state == JobState.CANCELLED
 
 
 def test_deleted_document_stops_its_trainer(
@@ -125,8 +112,7 @@ def test_deleted_document_stops_its_trainer(
     """A document that is deleted while it trains ends the process."""
     thread, pid = start(sqlite, worker_settings, job_id)
 
-    with sqlite.writing() as session:
-        session.execute(delete(Document))
+    _delete(sqlite)
     thread.join()
 
     assert not is_running(pid)
@@ -188,6 +174,6 @@ def test_stop_ends_what_the_trainer_started(worker_settings: Settings) -> None:
     wait_until(lambda: not is_running(child))
 
 
-def _cancel(database: Database, job_id: str) -> None:
+def _delete(database: Database) -> None:
     with database.writing() as session:
-        jobs.cancel(session, job_id, utc_now())
+        session.execute(delete(Document))
