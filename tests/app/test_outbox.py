@@ -2,10 +2,12 @@
 
 import base64
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from app.main import create_app
 from app.models import JobState
 from app.outbox import Sweeper, dispatch, sweep
 from app.settings import Settings
-from app.storage import Store
+from app.storage import Store, source_key
 from tests.conftest import DEAD_BROKER
 from tests.fakes import FakeAnswerer
 from tests.rows import MINUTE, NOON, add_job, claim, get_job
@@ -182,3 +184,17 @@ def test_sweeper_survives_a_failing_sweep(
     sweeper.stop()
 
     assert calls == [job_id, job_id]
+
+
+def test_sweeper_tidies_the_store(sqlite: Database, dispatcher: Dispatcher, store: Store) -> None:
+    """What a crash left of a document long ago goes when the server starts."""
+    add_job(sqlite)
+    orphan = "doc_" + "z" * 26
+    store.put(source_key(orphan), BytesIO(b"x"))
+    folder = store.path(f"documents/{orphan}")
+    os.utime(folder, (0, 0))
+    sweeper = Sweeper(sqlite, dispatcher, store, max_attempts=3, pause_seconds=3600)
+
+    sweeper.start()
+    wait_until(lambda: not folder.exists())
+    sweeper.stop()

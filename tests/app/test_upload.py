@@ -175,3 +175,20 @@ def test_files_go_when_the_rows_cannot_come(
 def test_default_preset_is_that_of_the_settings(client: TestClient, api_settings: Settings) -> None:
     """A document that names no preset gets the server's."""
     assert upload(client, b"Some text.").json()["preset"] == api_settings.preset
+
+
+def test_files_go_when_the_commit_fails(
+    client: TestClient, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that was not taken in leaves nothing in the store."""
+
+    def refuse(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(type(database.engine.dialect), "do_commit", refuse)
+    response = client.post("/documents", json={"text": "x"})
+    monkeypatch.undo()
+
+    assert response.status_code == 500
+    assert client.get("/documents").json()["data"] == []
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
