@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import errors, jobs
 from app.clock import new_id
-from app.db import Database, after_rollback
+from app.db import after_rollback
 from app.ingest.text import (
     BinaryDocumentError,
     EmptyDocumentError,
@@ -149,20 +149,6 @@ def discard(store: Store, document_id: str) -> None:
         store.delete_document(document_id)
     except OSError as error:
         _log.error("files_left_behind", document_id=document_id, error=str(error))
-
-
-def discard_orphans(database: Database, store: Store) -> None:
-    """Delete what a crash left of documents whose rows never came, or went before their files.
-
-    Folders older than this database's oldest document are let be: they are another database's.
-    """
-    old = store.find_old_documents()
-    with database.reading() as session:
-        known = set(session.scalars(select(Document.id)))
-    for document_id in old - known:
-        if known and _ID.fullmatch(document_id) and document_id > min(known):
-            discard(store, document_id)
-            _log.warning("orphan_discarded", document_id=document_id)
 
 
 def method_of(document: Document) -> MethodConfig:

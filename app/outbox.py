@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app import documents, jobs
+from app import jobs
 from app.clock import utc_now
 from app.db import Database
 from app.dispatch import RESEND_SECONDS, Dispatcher
@@ -74,13 +74,9 @@ class Sweeper:
                 sweep(self._database, self._dispatcher, self._max_attempts, utc_now())
                 if time.monotonic() >= tidy_at:
                     tidy_at = time.monotonic() + _TIDY_SECONDS
-                    self._tidy()
+                    self._store.discard_abandoned()
             except Exception:
                 # The thread's edge: a database or disk that is away now may be back next time.
                 _log.exception("sweep_failed")
             if self._stopping.wait(self._pause_seconds):
                 return
-
-    def _tidy(self) -> None:
-        self._store.discard_abandoned()
-        documents.discard_orphans(self._database, self._store)

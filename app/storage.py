@@ -121,12 +121,6 @@ class Store:
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
 
-    def find_old_documents(self) -> set[str]:
-        """Return the ids of the documents whose folder has not changed for a day."""
-        oldest = time.time() - _ABANDONED_SECONDS
-        folders = (self._root / "documents").glob("*")
-        return {folder.name for folder in folders if folder.stat().st_mtime < oldest}
-
     def check_writable(self) -> None:
         """Raise `OSError` if no file can be written now."""
         with self.incoming() as path:

@@ -1,21 +1,19 @@
 """`/documents`: listing, looking at, deleting."""
 
 import itertools
-import os
 import threading
 import time
-from io import BytesIO
 
 import pytest
 from fastapi.testclient import TestClient
 
-from app import attempts, documents, jobs
+from app import attempts, jobs
 from app.db import Database
 from app.jobs import Failure, LeaseLostError
 from app.lift.observer import StepMetrics
-from app.storage import Store, source_key
+from app.storage import Store
 from tests.fakes import FakeAnswerer
-from tests.rows import NOON, add_document, make_ready, parse
+from tests.rows import NOON, make_ready, parse
 
 
 def test_running_document_shows_stage_progress_and_losses(
@@ -196,19 +194,3 @@ def test_delete_during_a_write_of_the_attempt_waits_for_it(
     deleting.join()
 
     assert statuses == [204]
-
-
-def test_only_orphans_of_this_database_are_discarded(database: Database, store: Store) -> None:
-    """Old folders without a row go; fresh ones, documents, and what another database has stay."""
-    foreign, orphan, fresh = ("doc_" + letter * 26 for letter in "0yz")
-    with database.writing() as session:
-        document = add_document(session)
-    for document_id in (foreign, document.id, orphan, fresh):
-        store.put(source_key(document_id), BytesIO(b"x"))
-    for document_id in (foreign, document.id, orphan):
-        os.utime(store.path(f"documents/{document_id}"), (0, 0))
-
-    documents.discard_orphans(database, store)
-
-    left = {folder.name for folder in store.path("documents").iterdir()}
-    assert left == {foreign, document.id, fresh}

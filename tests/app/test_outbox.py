@@ -187,14 +187,18 @@ def test_sweeper_survives_a_failing_sweep(
 
 
 def test_sweeper_tidies_the_store(sqlite: Database, dispatcher: Dispatcher, store: Store) -> None:
-    """What a crash left of a document long ago goes when the server starts."""
-    add_job(sqlite)
-    orphan = "doc_" + "z" * 26
-    store.put(source_key(orphan), BytesIO(b"x"))
-    folder = store.path(f"documents/{orphan}")
-    os.utime(folder, (0, 0))
+    """What a killed process left half-written long ago goes when the server starts; no document."""
+    with store.incoming() as path:
+        abandoned = path.with_name("tmp_left")
+        abandoned.write_bytes(b"x")
+    document = store.path(source_key("doc_" + "z" * 26))
+    store.put(source_key("doc_" + "z" * 26), BytesIO(b"x"))
+    for old in (abandoned, document, document.parent):
+        os.utime(old, (0, 0))
     sweeper = Sweeper(sqlite, dispatcher, store, max_attempts=3, pause_seconds=3600)
 
     sweeper.start()
-    wait_until(lambda: not folder.exists())
+    wait_until(lambda: not abandoned.exists())
     sweeper.stop()
+
+    assert document.exists()
