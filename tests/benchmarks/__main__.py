@@ -48,6 +48,7 @@ def main() -> None:
         _memory_against_bare_decoding(base, memory),
         _swap_against_load(base, memory),
         _processed_tokens(base),
+        _bfloat16_against_float32(),
     ):
         table.add_row(*row)
     Console(width=120).print(table)
@@ -107,6 +108,18 @@ def _processed_tokens(base: BaseModel) -> tuple[str, ...]:
         counts.append(sum(group.num_tokens for groups in steps for group in groups) / len(tokens))
     what = "tokens processed a document token, `quick`: shared contexts / one for each segment"
     return what, f"{counts[0]:.1f}", f"{counts[1]:.1f}", f"{counts[0] / counts[1]:.2f}"
+
+
+def _bfloat16_against_float32() -> tuple[str, ...]:
+    cache_dir = Settings().model_cache_dir
+    narrow, wide = (
+        load_base_model("smollm2", cache_dir, "cpu", dtype) for dtype in ("bfloat16", "float32")
+    )
+    ids = torch.arange(100, 356)[None]
+    with torch.no_grad():
+        fast, slow = _in_turn(lambda: narrow.model(ids), lambda: wide.model(ids))
+    what = "forward pass of 256 tokens on the CPU: bfloat16 / float32"
+    return what, f"{fast:.2f} s", f"{slow:.2f} s", f"{fast / slow:.2f}"
 
 
 def _recitations(base: BaseModel) -> ExampleGroup:

@@ -21,6 +21,7 @@ from app.evaluation.likelihood import gold_log_likelihoods, is_shown
 from app.lift.adapter import read_adapter
 from app.lift.base_model import BaseModel, load_base_model
 from app.lift.config import PRESETS
+from app.lift.device import choose_dtype
 from app.lift.generation import generate
 from app.lift.memory import GatedMemory
 from app.lift.prompts import answering_context, question_prompt
@@ -59,11 +60,19 @@ def models(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Run]:
+def dtype() -> str:
+    """The faster number format, timed once for the server and for this process."""
+    return str(choose_dtype("auto", torch.device("cpu"))).removeprefix("torch.")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, models: Path, dtype: str) -> Iterator[Run]:
     """Serve, upload both samples, wait for both memories, and ask in turn."""
     data_dir = tmp_path_factory.mktemp("real") / "data"
     with (
-        serving(data_dir, LIFT_MODEL_CACHE_DIR=str(models)) as served,
+        serving(
+            data_dir, LIFT_MODEL_CACHE_DIR=str(models), LIFT_DEVICE="cpu", LIFT_DTYPE=dtype
+        ) as served,
         Client(served.url()) as client,
     ):
         ids = {name: upload(client, load_sample(name)) for name in (LONG, SHORT)}
@@ -88,9 +97,9 @@ def wait(client: Client, name: str, document_id: str, data_dir: Path) -> Lifted:
 
 
 @pytest.fixture(scope="module")
-def smollm2(models: Path) -> BaseModel:
+def smollm2(models: Path, dtype: str) -> BaseModel:
     """The base model in this process, for what HTTP does not show."""
-    return load_base_model("smollm2", models)
+    return load_base_model("smollm2", models, "cpu", dtype)
 
 
 @pytest.fixture(scope="module")
