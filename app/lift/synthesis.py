@@ -111,30 +111,39 @@ def split_sentences(text: str) -> Iterator[Sentence]:
 
 def write_pairs(base: BaseModel, drafts: Sequence[Draft]) -> Iterator[QAPair]:
     """Let the model write one pair for each draft; yield those that are usable."""
-    prompts = writing_prompts(base, [(draft.passage, draft.evidence.line) for draft in drafts])
-    written = generate(base, prompts, _MAX_QUESTION_TOKENS)
-    questions = [_first_question(base.tokenizer.decode(ids)) for ids in written]
-    answer_start = base.tokenize(ANSWER_START)
+    asked = [
+        (draft, prompt, question)
+        for draft, prompt, question in _write_questions(base, drafts)
+        if asks_about(question, draft.passage)
+    ]
+    if not asked:
+        return
     prompts = [
-        [*prompt, *base.tokenize(f" {question}"), *answer_start]
-        for prompt, question in zip(prompts, questions, strict=True)
+        [*prompt, *base.tokenize(f" {question}{ANSWER_START}")] for _, prompt, question in asked
     ]
     end_id = base.tokenize("\n")[-1]
-    copier = SpanCopier(base, [draft.evidence.line for draft in drafts], end_id)
+    copier = SpanCopier(base, [draft.evidence.line for draft, _, _ in asked], end_id)
     copied = generate(base, prompts, _MAX_ANSWER_TOKENS, copier, frozenset({end_id}))
-    for draft, question, ids in zip(drafts, questions, copied, strict=True):
+    for (draft, _, question), ids in zip(asked, copied, strict=True):
         answer = base.tokenizer.decode(ids).strip().rstrip(".,;:")
-        if is_usable(question, answer, draft):
-            evidence = draft.evidence
-            yield QAPair(question, answer, evidence.text, evidence.start)
+        if answers(answer, draft.evidence.line, question):
+            yield QAPair(question, answer, draft.evidence.text, draft.evidence.start)
 
 
-def is_usable(question: str, answer: str, draft: Draft) -> bool:
-    """Tell whether a pair asks about the passage, and answers with a part of its evidence."""
-    return _asks_about(question, draft.passage) and _answers(answer, draft.evidence.line, question)
+def _write_questions(
+    base: BaseModel, drafts: Sequence[Draft]
+) -> Iterator[tuple[Draft, list[int], str]]:
+    prompts = writing_prompts(base, [(draft.passage, draft.evidence.line) for draft in drafts])
+    stop_ids = base.stop_ids | {base.tokenize("?")[-1]}
+    written = generate(base, prompts, _MAX_QUESTION_TOKENS, stop_ids=stop_ids)
+    for draft, prompt, ids in zip(drafts, prompts, written, strict=True):
+        is_cut_off = len(ids) == _MAX_QUESTION_TOKENS
+        text = base.tokenizer.decode(ids) + ("" if is_cut_off else "?")
+        yield draft, prompt, _first_question(text)
 
 
-def _asks_about(question: str, passage: str) -> bool:
+def asks_about(question: str, passage: str) -> bool:
+    """Tell whether a question is one, in words of its passage."""
     words = [word for word in _words(question)[1:] if len(word) >= _CONTENT_WORD_LETTERS]
     known = set(_words(passage))
     return (
@@ -144,7 +153,8 @@ def _asks_about(question: str, passage: str) -> bool:
     )
 
 
-def _answers(answer: str, evidence: str, question: str) -> bool:
+def answers(answer: str, evidence: str, question: str) -> bool:
+    """Tell whether an answer is a part of its evidence, in whole words, and not in the question."""
     place = evidence.find(answer)
     whole_words = not evidence[place + len(answer) : place + len(answer) + 1].isalnum()
     return (

@@ -75,7 +75,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, models: Path, dtype: str) -> I
         ) as served,
         Client(served.url()) as client,
     ):
-        ids = {name: upload(client, load_sample(name)) for name in (LONG, SHORT)}
+        pairs = {LONG: METHOD.num_qa_pairs, SHORT: 4}  # few for the short one: they take time
+        ids = {name: upload(client, load_sample(name), pairs[name]) for name in pairs}
         lifted = {name: wait(client, name, ids[name], data_dir) for name in ids}
         turns = {"first": LONG, "between": SHORT, "again": LONG}
         answers = {
@@ -85,8 +86,13 @@ def run(tmp_path_factory: pytest.TempPathFactory, models: Path, dtype: str) -> I
         yield Run(lifted, answers)
 
 
-def upload(client: Client, sample: Sample) -> str:
-    return client.upload(io.BytesIO(sample.text.encode()), "sample.md", title=sample.title)
+def upload(client: Client, sample: Sample, num_qa_pairs: int) -> str:
+    return client.upload(
+        io.BytesIO(sample.text.encode()),
+        "sample.md",
+        title=sample.title,
+        options={"num_qa_pairs": num_qa_pairs},
+    )
 
 
 def wait(client: Client, name: str, document_id: str, data_dir: Path) -> Lifted:

@@ -12,10 +12,9 @@ from app.lift.copying import SpanCopier
 from app.lift.generation import generate
 from app.lift.observer import Stage
 from app.lift.synthesis import (
-    Draft,
-    Sentence,
+    answers,
+    asks_about,
     draft_passages,
-    is_usable,
     split_sentences,
     synthesise,
 )
@@ -23,7 +22,6 @@ from tests.lift.conftest import TEXT
 from tests.lift.observers import Recorder
 
 EVIDENCE = "The lamp of the tower was lit by Mirel Tand each evening."
-DRAFT = Draft(TEXT, Sentence(EVIDENCE, 0))
 
 
 @given(st.text() | st.text(alphabet="aB .!?\n\u3002é😀"))
@@ -74,7 +72,9 @@ def test_headings_and_fragments_are_no_evidence() -> None:
 )
 def test_only_usable_pairs_are_kept(question: str, answer: str, usable: bool) -> None:
     """A pair asks about its passage, and its answer is a part of its evidence, in whole words."""
-    assert is_usable(question, answer, DRAFT) is usable
+    kept = asks_about(question, TEXT) and answers(answer, EVIDENCE, question)
+
+    assert kept is usable
 
 
 @given(st.integers(0, 40))
