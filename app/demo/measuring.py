@@ -13,7 +13,7 @@ from app.lift.config import MethodConfig
 from app.samples import Sample, SampleQuestion
 from app.settings import Settings
 
-_ANSWER_TOKENS = 24
+_ANSWER_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True)
