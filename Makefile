@@ -14,8 +14,8 @@ help:  ## List the commands
 demo: $(VENV)/.runtime  ## Serve, upload a document, train its memory, ask it; about 8 minutes
 	$(BIN)/python -m app.demo
 
-test: $(VENV)/.dev  ## Run all tests, the real model's included
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## Run all tests, the real model's included, on two cores
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Real parts that many tests share: databases, a broker, a store, settings."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,15 @@ from tests.postgres import running_postgres
 hypothesis.settings.register_profile("lift", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("lift")
 DEAD_BROKER = "redis://127.0.0.1:1/0"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    import torch
+
+    torch.set_num_threads(1)  # the other worker has the other core
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("real_model") is None)
 
 
 @pytest.fixture(scope="session")

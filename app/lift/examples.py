@@ -59,13 +59,13 @@ class TrainingRow:
 class TrainingData:
     """What one document gives the trainer."""
 
+    text: str
+    """The document; the pairs' places are offsets in it."""
     tokens: Sequence[int]
     segments: Sequence[Sequence[int]]
     pairs: Sequence[QAPair]
     sentences: Sequence[str] = ()
     """Sentences long enough to be completed, each on one line."""
-    text: str = ""
-    """What the pairs' places are offsets in."""
 
 
 def recitation_groups(

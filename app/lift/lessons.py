@@ -30,6 +30,7 @@ from app.lift.prompts import (
 
 Item = TypeVar("Item")
 _RETRIEVED_TOKENS = 96  # of one passage, in a context that looks like retrieval's
+_UNRELATED_ROWS = 48  # different ones: each comes again, and its teacher need not read it twice
 _LEAST_GIVEN_WORDS = 3
 _SHOWN_PASSAGES = (0, 0, 1, 1, 2, 3)  # in an unrelated row, each as likely
 _ANSWERED_SHARE = 0.7  # of unrelated rows with passages asks about one of these
@@ -52,7 +53,8 @@ def lesson_steps(
     """
     random = Random(method.seed)
     sentences, pairs = _Deck(data.sentences, random), _Deck(data.pairs, random)
-    tutor = _Tutor(base, data.text, data.tokens, method, random, sentences, pairs)
+    unrelated = _Deck([_unrelated_row(base, random) for _ in range(_UNRELATED_ROWS)], random)
+    tutor = _Tutor(base, data.text, data.tokens, method, random, sentences, pairs, unrelated)
     for epoch in range(method.recitation_epochs + method.joint_epochs):
         yield from tutor.epoch(is_joint=epoch >= method.recitation_epochs)
 
@@ -68,6 +70,7 @@ class _Tutor:
     random: Random
     sentences: "_Deck[str]"
     pairs: "_Deck[QAPair]"
+    unrelated: "_Deck[TrainingRow]"
 
     def epoch(self, *, is_joint: bool) -> Iterator[list[TrainingRow]]:
         """Yield one epoch's steps."""
@@ -76,14 +79,16 @@ class _Tutor:
         size = self.method.examples_per_step - (beside if is_joint else 0)
         pieces = self._pieces()
         for start in range(0, len(pieces), size):
-            context = self._context()
+            pairs = list(self.pairs.deal(self.method.questions_per_step if is_joint else 0))
+            context = self._context(pairs)
             lessons = [
                 _Lesson(recitation_prompt(self.base, context), tuple(piece))
                 for piece in pieces[start : start + size]
             ]
             if is_joint:
-                lessons += [*self._completions(context), *self._questions(context)]
-            yield [_row(lessons), *self._unrelated()]
+                lessons += [*self._completions(context), *self._questions(pairs, context)]
+            is_beside = self.random.random() < self.method.unrelated_share
+            yield [_row(lessons), *self.unrelated.deal(is_beside)]
 
     def _pieces(self) -> list[Sequence[int]]:
         """Cut the text into pieces from a random first cut, in random order."""
@@ -93,7 +98,7 @@ class _Tutor:
         pieces = [tokens[start:end] for start, end in zip(starts, ends, strict=True)]
         return self.random.sample(pieces, len(pieces))
 
-    def _context(self) -> Sequence[int]:
+    def _context(self, pairs: Sequence[QAPair]) -> Sequence[int]:
         """Return no context, or one like that of answering, or one like that of retrieval."""
         size, draw = self.method.recitation_context_tokens, self.random.random()
         if draw >= self.method.context_share or not size:
@@ -101,16 +106,20 @@ class _Tutor:
         if draw < self.method.context_share / 2:
             head = self.random.randint(0, size)
             return answering_context(self.base, self.tokens, size, head)
-        return self._retrieved(size)
+        return self._retrieved(size, pairs)
 
-    def _retrieved(self, size: int) -> Sequence[int]:
-        gap, tokens = self.base.tokenize(GAP), self.tokens
+    def _retrieved(self, size: int, pairs: Sequence[QAPair]) -> Sequence[int]:
+        """Return passages in the text's order: of what answers the pairs mostly, and others."""
+        gap = self.base.tokenize(GAP)
         length = min(size, _RETRIEVED_TOKENS)
-        starts = range(0, len(tokens), length)
         wanted = (size + len(gap)) // (length + len(gap))
+        answering = [(pair.start, len(pair.evidence)) for pair in pairs if pair.evidence]
+        others = [(self.random.randrange(len(self.text)), 1) for _ in range(wanted)]
+        places = answering + others[: max(1, wanted - len(answering))]
         context: list[int] = []
-        for start in sorted(self.random.sample(starts, min(wanted, len(starts)))):
-            context += [*(gap if context else ()), *tokens[start : start + length]]
+        for start, characters in sorted(self.random.sample(places, wanted)):
+            context += gap if context else ()
+            context += tokens_around(self.base, self.text, start, characters, length)
         return context
 
     def _completions(self, context: Sequence[int]) -> Iterator[_Lesson]:
@@ -122,8 +131,8 @@ class _Tutor:
             prompt = completion_prompt(self.base, context, " ".join(words[:given]))
             yield _Lesson(prompt, tuple(self.base.tokenize(" " + " ".join(words[given:]))))
 
-    def _questions(self, context: Sequence[int]) -> Iterator[_Lesson]:
-        for pair in self.pairs.deal(self.method.questions_per_step):
+    def _questions(self, pairs: Sequence[QAPair], context: Sequence[int]) -> Iterator[_Lesson]:
+        for pair in pairs:
             prompt = question_prompt(self.base, context, pair.question)
             yield _Lesson(prompt, reply_ids(self.base, pair.answer), self._teacher(pair))
 
@@ -133,20 +142,6 @@ class _Tutor:
             return None
         passage = tokens_around(self.base, self.text, pair.start, len(pair.evidence), size)
         return question_prompt(self.base, passage, pair.question)
-
-    def _unrelated(self) -> Iterator[TrainingRow]:
-        """Yield a row of questions about an unrelated passage, behind none to three passages."""
-        if self.random.random() >= self.method.unrelated_share:
-            return
-        passages = load_passages()
-        shown = self.random.sample(passages, self.random.choice(_SHOWN_PASSAGES))
-        is_answered = shown and self.random.random() < _ANSWERED_SHARE
-        asked = self.random.choice(shown if is_answered else passages)
-        context = self.base.tokenize(GAP.join(passage.text for passage in shown))
-        for_question = partial(question_prompt, self.base, context)
-        prompts = [for_question(question) for question, _ in asked.questions]
-        replies = [reply_ids(self.base, answer) for _, answer in asked.questions]
-        yield _row(list(map(_Lesson, prompts, replies, prompts)), is_unrelated=True)
 
 
 class _Deck(Generic[Item]):
@@ -162,6 +157,19 @@ class _Deck(Generic[Item]):
             if not self._left:
                 self._left = self._random.sample(self._cards, len(self._cards))
             yield self._left.pop()
+
+
+def _unrelated_row(base: BaseModel, random: Random) -> TrainingRow:
+    """Return questions about an unrelated passage, behind none to three such passages."""
+    passages = load_passages()
+    shown = random.sample(passages, random.choice(_SHOWN_PASSAGES))
+    is_answered = shown and random.random() < _ANSWERED_SHARE
+    asked = random.choice(shown if is_answered else passages)
+    context = base.tokenize(GAP.join(passage.text for passage in shown))
+    for_question = partial(question_prompt, base, context)
+    prompts = [for_question(question) for question, _ in asked.questions]
+    replies = [reply_ids(base, answer) for _, answer in asked.questions]
+    return _row(list(map(_Lesson, prompts, replies, prompts)), is_unrelated=True)
 
 
 def _row(lessons: Sequence[_Lesson], *, is_unrelated: bool = False) -> TrainingRow:

@@ -64,7 +64,7 @@ def prepare(
         raise DocumentError("the document holds no text")
     segments = cut_segments(tokens, method.segment_tokens, method.stride_tokens)
     sentences = [sentence.line for sentence in split_sentences(text) if is_full(sentence)]
-    return TrainingData(tokens, segments, pairs, sentences, text)
+    return TrainingData(text, tokens, segments, pairs, sentences)
 
 
 def require_fit(base: BaseModel, method: MethodConfig) -> None:

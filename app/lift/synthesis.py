@@ -6,38 +6,18 @@ construction, and an answer is never made up. What is no usable pair is dropped,
 sentence is tried.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from random import Random
-from types import MappingProxyType
 
 from app.lift.base_model import BaseModel
-from app.lift.config import MethodConfig, QuestionStyle
-from app.lift.copying import SpanCopier
-from app.lift.generation import generate
+from app.lift.config import MethodConfig
 from app.lift.observer import QAPair
-from app.lift.prompts import ANSWER_START, writing_prompts
+from app.lift.pair_writing import Draft, write_pairs
 from app.lift.sentences import Sentence, is_full, split_sentences
 
 _BATCH_ROWS = 8
-_MAX_QUESTION_TOKENS = 32
-_MAX_ANSWER_TOKENS: Mapping[QuestionStyle, int] = MappingProxyType(
-    {"general": 20, "detailed": 20, "detailed-brief": 8}
-)
-_MAX_ANSWER_SHARE = 0.7  # of the evidence's characters: more is the sentence, not an answer
 _MAX_PASSAGE_CHARACTERS = 6_000
-_CONTENT_WORD_LETTERS = 4
-_MIN_GROUNDED_SHARE = 0.75  # of a question's longer words must stand in its passage
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A passage and the sentence in it that a pair is to be written about."""
-
-    passage: str
-    evidence: Sentence
 
 
 def question_pairs(
@@ -76,71 +56,3 @@ def _passage(text: str, sentences: Sequence[Sentence], evidence: int) -> str:
         else:
             first += 1
     return text[sentences[first].start : sentences[last].end]
-
-
-def write_pairs(base: BaseModel, drafts: Sequence[Draft], style: QuestionStyle) -> Iterator[QAPair]:
-    """Let the model write one pair for each draft; yield those that are usable."""
-    asked = [
-        (draft, prompt, question)
-        for draft, prompt, question in _write_questions(base, drafts, style)
-        if asks_about(question, draft.passage)
-    ]
-    if not asked:
-        return
-    prompts = [
-        [*prompt, *base.tokenize(f" {question}{ANSWER_START}")] for _, prompt, question in asked
-    ]
-    end_id = base.tokenize("\n")[-1]
-    copier = SpanCopier(base, [draft.evidence.line for draft, _, _ in asked], end_id)
-    copied = generate(base, prompts, _MAX_ANSWER_TOKENS[style], copier, frozenset({end_id}))
-    for (draft, _, question), ids in zip(asked, copied, strict=True):
-        answer = base.tokenizer.decode(ids).strip().rstrip(".,;:")
-        if answers(answer, draft.evidence.line, question):
-            yield QAPair(question, answer, draft.evidence.text, draft.evidence.start)
-
-
-def _write_questions(
-    base: BaseModel, drafts: Sequence[Draft], style: QuestionStyle
-) -> Iterator[tuple[Draft, list[int], str]]:
-    prompts = writing_prompts(
-        base, [(draft.passage, draft.evidence.line) for draft in drafts], style
-    )
-    stop_ids = base.stop_ids | {base.tokenize("?")[-1]}
-    written = generate(base, prompts, _MAX_QUESTION_TOKENS, stop_ids=stop_ids)
-    for draft, prompt, ids in zip(drafts, prompts, written, strict=True):
-        is_cut_off = len(ids) == _MAX_QUESTION_TOKENS
-        text = base.tokenizer.decode(ids) + ("" if is_cut_off else "?")
-        yield draft, prompt, _first_question(text)
-
-
-def asks_about(question: str, passage: str) -> bool:
-    """Tell whether a question is one, in words of its passage."""
-    words = [word for word in _words(question)[1:] if len(word) >= _CONTENT_WORD_LETTERS]
-    known = set(_words(passage))
-    return (
-        question.endswith("?")
-        and bool(words)
-        and sum(word in known for word in words) >= _MIN_GROUNDED_SHARE * len(words)
-    )
-
-
-def answers(answer: str, evidence: str, question: str) -> bool:
-    """Tell whether an answer is a part of its evidence, in whole words, and not in the question."""
-    place = evidence.find(answer)
-    whole_words = not evidence[place + len(answer) : place + len(answer) + 1].isalnum()
-    return (
-        bool(answer)
-        and place >= 0
-        and whole_words
-        and len(answer) <= _MAX_ANSWER_SHARE * len(evidence)
-        and answer.lower() not in question.lower()
-    )
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
-
-
-def _first_question(text: str) -> str:
-    line = text.strip().split("\n")[0]
-    return line[: line.index("?") + 1] if "?" in line else ""

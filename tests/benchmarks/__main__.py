@@ -100,11 +100,12 @@ def _swap_against_load(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
 
 
 def _processed_tokens(base: BaseModel) -> tuple[str, ...]:
-    tokens = base.tokenize(load_sample("osmerrow").text)
+    text = load_sample("osmerrow").text
+    tokens = base.tokenize(text)
     counts = []
     for method in (METHOD, replace(METHOD, recitations_per_context=1)):
         segments = cut_segments(tokens, method.segment_tokens, method.stride_tokens)
-        steps = plan_steps(base, TrainingData(tokens, segments, ()), method)
+        steps = plan_steps(base, TrainingData(text, tokens, segments, ()), method)
         counts.append(sum(group.num_tokens for groups in steps for group in groups) / len(tokens))
     what = "tokens processed a document token, `quick`: shared contexts / one for each segment"
     return what, f"{counts[0]:.1f}", f"{counts[1]:.1f}", f"{counts[0] / counts[1]:.2f}"

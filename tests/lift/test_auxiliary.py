@@ -11,7 +11,7 @@ from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig, QuestionStyle
 from app.lift.errors import DocumentError
 from app.lift.observer import QAPair, Stage
-from app.lift.synthesis import Draft
+from app.lift.pair_writing import Draft
 from tests.lift.conftest import TEXT
 from tests.lift.observers import Recorder
 

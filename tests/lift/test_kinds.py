@@ -117,7 +117,7 @@ def test_training_leaves_the_base_model_as_it_was(
 def data(llama: BaseModel) -> TrainingData:
     """A document of bytes without pairs."""
     tokens = llama.tokenize(TEXT)
-    return TrainingData(tokens, cut_segments(tokens, 32, 12), ())
+    return TrainingData(TEXT, tokens, cut_segments(tokens, 32, 12), ())
 
 
 @torch.no_grad()

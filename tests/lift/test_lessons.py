@@ -23,7 +23,7 @@ PAIRS = tuple(
 def data(llama: BaseModel) -> TrainingData:
     """A document of bytes with five pairs."""
     sentences = [sentence.line for sentence in split_sentences(TEXT)]
-    return TrainingData(llama.tokenize(TEXT), [], PAIRS, sentences, TEXT)
+    return TrainingData(TEXT, llama.tokenize(TEXT), [], PAIRS, sentences)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def _recited(base: BaseModel, row: TrainingRow) -> list[str]:
 def test_an_epoch_recites_every_token_once(llama: BaseModel, method: MethodConfig) -> None:
     """Put back in order, an epoch's recitations are the text; no piece exceeds its length."""
     tokens = range(3, 200)  # no id twice
-    data = TrainingData(tokens, [], [])
+    data = TrainingData("no place is asked for", tokens, [], [])
     rows = _own(list(lesson_steps(llama, data, replace(method, joint_epochs=0))))
     pieces = sorted(example.target for row in rows for example in row.group.examples)
 
@@ -142,6 +142,26 @@ def test_a_context_is_of_the_document_and_no_longer_than_asked(
         assert len(row.group.prefix) - opening <= method.recitation_context_tokens
 
 
+def test_a_context_like_retrievals_mostly_shows_what_answers_its_questions(
+    llama: BaseModel, data: TrainingData, method: MethodConfig
+) -> None:
+    """So that a memory learns to read what is found, and now and then that it is not there."""
+    opening = len(llama.chat.opening)
+    method = replace(method, context_share=1.0, recitation_context_tokens=250, joint_epochs=30)
+    places = range(0, len(TEXT) - 5, len(TEXT) // 6)
+    pairs = [QAPair(f"What is {n}?", "it", TEXT[n : n + 5], n) for n in places]
+    data, found = replace(data, pairs=pairs), []
+    for row in _own(list(lesson_steps(llama, data, method))):
+        if len(row.group.prefix) - opening == method.recitation_context_tokens:
+            continue  # head and tail, which fill it
+        context = llama.tokenizer.decode(row.group.prefix[opening:])
+        asked = [words for words, _ in _words(llama, row)]
+        answering = [pair for pair in pairs if any(pair.question in words for words in asked)]
+        found += [pair.evidence in context for pair in answering]
+
+    assert 0.5 < sum(found) / len(found) < 1
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.0, {0}), (1.0, {1})])
 def test_unrelated_rows_stand_beside_as_many_steps_as_asked(
     llama: BaseModel, data: TrainingData, method: MethodConfig, share: float, expected: set[int]
@@ -199,7 +219,7 @@ def test_a_text_without_sentences_or_pairs_is_recited(
     llama: BaseModel, method: MethodConfig, text: str
 ) -> None:
     """What is missing is left out; the text itself is always learnt."""
-    data = TrainingData(llama.tokenize(text), [], [])
+    data = TrainingData(text, llama.tokenize(text), [], [])
     steps = list(lesson_steps(llama, data, replace(method, context_share=1.0)))
     recited = [piece for row in _own(steps) for piece in _recited(llama, row)]
 

@@ -25,7 +25,7 @@ PAIRS = [QAPair("What was lit by Mirel Tand?", "The lamp of the tower", TEXT[:60
 def data(llama: BaseModel) -> TrainingData:
     """A document of bytes with one pair."""
     tokens = llama.tokenize(TEXT)
-    return TrainingData(tokens, cut_segments(tokens, 32, 12), PAIRS, [TEXT[:60]], TEXT)
+    return TrainingData(TEXT, tokens, cut_segments(tokens, 32, 12), PAIRS, [TEXT[:60]])
 
 
 @pytest.fixture
