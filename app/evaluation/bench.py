@@ -7,6 +7,7 @@ from typing import Any
 
 from app.evaluation.contexts import OpenDocument
 from app.evaluation.corpus import Document, Question
+from app.evaluation.equal_tokens import with_as_many_tokens
 from app.evaluation.errors import EvaluationError
 from app.evaluation.measuring import Wanted
 from app.evaluation.methods import Entry, Whose, settle
@@ -37,6 +38,7 @@ class Bench:
     """Presets of documents all of whose questions are of one task; `preset` is the others'."""
     reader: Path | None = None
     """File of a reader that memories start from."""
+    _stretched: dict[tuple[str, str], MethodConfig] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         for preset in self.presets:
@@ -62,7 +64,15 @@ class Bench:
 
     def config(self, entry: Entry, document: Document) -> MethodConfig:
         """Return the settings of an entry on a document."""
-        return entry.config(self.preset_of(document), self.options)
+        preset = self.preset_of(document)
+        method = entry.config(preset, self.options)
+        if not entry.method.has_lift_tokens:
+            return method
+        key = document.document_id, entry.label
+        if key not in self._stretched:
+            lift = entry.yardstick().config(preset, self.options)
+            self._stretched[key] = with_as_many_tokens(self.base, document.text, method, lift)
+        return self._stretched[key]
 
     def open(self, document: Document, entry: Entry) -> OpenDocument:
         """Return the document as an entry reads it."""

@@ -42,9 +42,12 @@ class Method:
     """What it is run with unless an option says otherwise."""
     is_unrelated: bool = False
     """Asks general knowledge instead of the document's questions."""
+    has_lift_tokens: bool = False
+    """Trains for as many epochs as process the tokens of `lift`."""
 
 
 _RIVAL: Mapping[str, Any] = {"lora_rank": None}  # as many parameters as Gated Memory
+_NO_CONTEXTS: Mapping[str, Any] = {"recitation_context_tokens": 0, "context_share": 0.0}
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
@@ -68,7 +71,16 @@ METHODS: Mapping[str, Method] = {
             truncated,
             Whose.OWN,
             "icl",
-            {"recitation_context_tokens": 0, "context_share": 0.0},
+            _NO_CONTEXTS,
+        ),
+        Method(
+            "lift-no-ct-equal",
+            "lift, trained without contexts on as many tokens",
+            truncated,
+            Whose.OWN,
+            "icl",
+            _NO_CONTEXTS,
+            has_lift_tokens=True,
         ),
         Method(
             "pissa",
@@ -124,6 +136,10 @@ class Entry:
         """
         laid = {**self.method.usual, **options, **self.method.settings, **self.options}
         return settle(self.label, preset, laid)
+
+    def yardstick(self) -> "Entry":
+        """Return `lift` with the same options: whose training tokens this entry gets."""
+        return Entry(self.label, METHODS["lift"], self.options)
 
 
 def settle(what: str, preset: str, options: Mapping[str, Any]) -> MethodConfig:

@@ -15,7 +15,8 @@ def test_methods_are_those_of_the_readme() -> None:
     """All names, so that none goes unnoticed."""
     assert list(METHODS) == [
         "closed", "icl", "icl-full", "rag", "lift", "lift-closed", "lift+rag",
-        "lift-wrong-document", "lift-no-ct", "pissa", "lora", "unrelated", "unrelated-icl",
+        "lift-wrong-document", "lift-no-ct", "lift-no-ct-equal", "pissa", "lora", "unrelated",
+        "unrelated-icl",
     ]  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_table_7_takes_pissa_as_table_8_has_it() -> None:
 
     assert (paper.memory_kind, paper.lora_rank, paper.learning_rate) == ("pissa", 128, 3e-5)
     assert (paper.recitation_epochs, paper.joint_epochs) == (1, 3)
-    assert labels(equal) == ["icl", "lift", "lift-no-ct", "pissa"]
+    assert labels(equal) == ["icl", "lift", "lift-no-ct-equal", "pissa"]
     assert (rival.learning_rate, rival.joint_epochs) == (lift.learning_rate, lift.joint_epochs)
     assert rival.lora_rank is None
 
