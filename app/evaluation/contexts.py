@@ -9,7 +9,7 @@ from app.evaluation.corpus import Document
 from app.evaluation.passages import PassageIndex
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
-from app.lift.prompts import Prompt, answering_context, question_prompt
+from app.lift.prompts import Prompt, answer_ids, answering_context, question_prompt
 
 
 class OpenDocument:
@@ -43,7 +43,7 @@ class OpenDocument:
         questions = self.document.questions
         longest = max((self._bare(each.question) for each in questions), default=0)
         scored = [reply for each in questions for reply in (each.answers[0], *each.options)]
-        replies = (len(self.base.tokenize(reply)) for reply in scored)
+        replies = (len(answer_ids(self.base, reply)) for reply in scored)
         return max(0, self.base.max_positions - longest - max(self._reply_tokens, *replies, 0))
 
     def budget_tokens(self, question: str) -> int:

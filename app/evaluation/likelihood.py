@@ -7,7 +7,7 @@ from app.evaluation.shared_prefix import Request, SharedPrefix
 from app.evaluation.shown import ShownPart
 from app.lift.base_model import BaseModel, Pluggable
 from app.lift.config import MethodConfig
-from app.lift.prompts import answering_context, question_prompt
+from app.lift.prompts import answer_ids, answering_context, question_prompt
 
 Question = tuple[str, str]
 """A question and its gold answer."""
@@ -28,7 +28,7 @@ def gold_log_likelihoods(
     context = answering_context(base, base.tokenize(text), method.context_tokens)
     prompts = [question_prompt(base, context, question) for question, _ in questions]
     requests = [
-        Request(prompt.request, (tuple(base.tokenize(answer)),))
+        Request(prompt.request, (answer_ids(base, answer),))
         for prompt, (_, answer) in zip(prompts, questions, strict=True)
     ]
     with base.plugged(memory) if memory else nullcontext():

@@ -18,7 +18,7 @@ from app.evaluation.shared_prefix import Request, SharedPrefix, Tokens
 from app.evaluation.shown import Place
 from app.evaluation.side_by_side import MOST_TOKENS, answer_side_by_side
 from app.lift.base_model import Pluggable
-from app.lift.prompts import Prompt, question_prompt
+from app.lift.prompts import Prompt, answer_ids, question_prompt
 
 _BATCH = 32
 
@@ -131,11 +131,11 @@ class _Behind:
         return [self._record(*each) for each in measured]
 
     def _gold(self, question: Question) -> Tokens:
-        return self._base.tokenize(question.answers[0])
+        return answer_ids(self._base, question.answers[0])
 
     def _request(self, question: Question, prompt: Prompt) -> Request:
         """Return a question with all that is scored behind it: gold, options, candidates."""
-        options = map(self._base.tokenize, question.options)
+        options = (answer_ids(self._base, option) for option in question.options)
         return Request(prompt.request, (self._gold(question), *options, *self._candidates.values()))
 
     def _score_without_question(self, replies: Sequence[Tokens]) -> list[float]:
@@ -192,4 +192,4 @@ class _Behind:
 def _distinct_answers(run: Pass) -> dict[str, Tokens]:
     """Return the gold answers of all the document's questions, those of one wording once."""
     answers = [question.answers[0] for question in run.opened.document.questions]
-    return {normalised(answer): run.opened.base.tokenize(answer) for answer in answers}
+    return {normalised(answer): answer_ids(run.opened.base, answer) for answer in answers}

@@ -10,7 +10,13 @@ from random import Random
 
 from app.lift.config import MethodConfig
 from app.lift.observer import QAPair
-from app.lift.prompts import GAP, answering_context, question_prompt, recitation_prompt
+from app.lift.prompts import (
+    GAP,
+    answer_ids,
+    answering_context,
+    question_prompt,
+    recitation_prompt,
+)
 from app.lift.tokenizing import Speaker
 
 _QUESTIONS_PER_GROUP = 8  # a saving of time that changes no gradient
@@ -117,7 +123,7 @@ def question_groups(
 def reply_ids(base: Speaker, answer: str) -> tuple[int, ...]:
     """Return an answer as the model would give it: its tokens and the end of the turn."""
     end = () if base.chat.reply_end is None else (base.chat.reply_end,)
-    return (*base.tokenize(answer), *end)
+    return (*answer_ids(base, answer), *end)
 
 
 def _within_a_step(size: int, method: MethodConfig) -> int:

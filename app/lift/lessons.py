@@ -30,7 +30,7 @@ from app.lift.prompts import (
 
 Item = TypeVar("Item")
 _RETRIEVED_TOKENS = 96  # of one passage, in a context that looks like retrieval's
-_UNRELATED_ROWS = 48  # different ones: each comes again, and its teacher need not read it twice
+_UNRELATED_ROWS = 96  # different ones: each comes again, and its teacher need not read it twice
 _LEAST_GIVEN_WORDS = 3
 _SHOWN_PASSAGES = (0, 0, 1, 1, 2, 3)  # in an unrelated row, each as likely
 _ANSWERED_SHARE = 0.7  # of unrelated rows with passages asks about one of these

@@ -13,11 +13,11 @@ from app.lift.memory import GateTrace
 from app.lift.packing import pack, row_on, supervised_logits
 from app.lift.teacher import SoftTargets, divergence, log_shift
 
-OPEN_GATE = 0.2
+OPEN_GATE = 0.08
 """What every gate is to reach over a reply where the document is asked about."""
 SHUT_GATE = 0.001
 """What a gate is to fall to where it is not."""
-SHIFT_WEIGHT = 0.5
+SHIFT_WEIGHT = 1.0
 """Weight of the shift of log-probabilities beside the divergence, on unrelated text."""
 _TINY = 1e-9
 

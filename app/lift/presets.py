@@ -66,7 +66,7 @@ PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
             context_share=0.4,
             unrelated_share=1.0,
             gate_weight=1.0,
-            learning_rate=3e-3,
+            learning_rate=1e-2,
         ),
         "quick": replace(
             _MANY_SMALL_STEPS,

@@ -18,6 +18,8 @@ COMPLETE = "\n\nComplete the sentence of the text: {start}"
 """The request to go on with a sentence that begins so."""
 ASK = "\n\nAnswer the question about the text in a few words.\nQuestion: {question}"
 """The question, after the context."""
+REPLY_START = "Answer:"
+"""What a reply to a question begins with; the model goes on behind it, and so says less around."""
 WRITE = '{passage}\n\nWrite {wish} of the sentence: "{evidence}"'
 """The request for a question/answer pair about one sentence of a passage."""
 WISHES: Mapping[QuestionStyle, str] = MappingProxyType(
@@ -88,8 +90,13 @@ def completion_prompt(base: BaseModel, context: Sequence[int], start: str) -> Pr
 
 
 def question_prompt(base: Speaker, context: Sequence[int], question: str) -> Prompt:
-    """Return a question over `context`."""
-    return _prompt(base, context, ASK.format(question=question.strip()))
+    """Return a question over `context`; what follows is the answer (`answer_ids`)."""
+    return _prompt(base, context, ASK.format(question=question.strip()), REPLY_START)
+
+
+def answer_ids(base: Speaker, answer: str) -> tuple[int, ...]:
+    """Return an answer's tokens as they follow a question's prompt."""
+    return tuple(base.tokenize(f" {answer}"))
 
 
 def writing_prompts(
@@ -123,9 +130,9 @@ def answering_context(
     return truncated_context(tokens, budget_tokens, base.tokenize(GAP), head_tokens)
 
 
-def _prompt(base: Speaker, context: Sequence[int], request: str) -> Prompt:
+def _prompt(base: Speaker, context: Sequence[int], request: str, reply_start: str = "") -> Prompt:
     chat = base.chat
     return Prompt(
         prefix=(*chat.opening, *context),
-        request=(*base.tokenize(request), *chat.closing),
+        request=(*base.tokenize(request), *chat.closing, *base.tokenize(reply_start)),
     )

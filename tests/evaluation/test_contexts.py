@@ -55,7 +55,7 @@ def test_whole_document_is_shown_if_the_base_reads_it(
     assert list(prompt.prefix[len(llama.chat.opening) :]) == llama.tokenize(LONG.text)
 
 
-@pytest.mark.parametrize(("reply_tokens", "room"), [(20, 20), (5, len("salted plums"))])
+@pytest.mark.parametrize(("reply_tokens", "room"), [(20, 20), (5, len(" salted plums"))])
 def test_whole_document_is_cut_where_the_base_ends(
     llama: BaseModel, small: MethodConfig, reply_tokens: int, room: int
 ) -> None:

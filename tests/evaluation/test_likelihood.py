@@ -20,7 +20,7 @@ def by_hand(base: BaseModel, method: MethodConfig, question: str, answer: str) -
     context = answering_context(base, base.tokenize(TEXT), method.context_tokens)
     ids = question_prompt(base, context, question).ids
     logs = []
-    for token in base.tokenize(answer):
+    for token in base.tokenize(f" {answer}"):
         with torch.no_grad():
             logs.append(base.model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)[token].item())
         ids = [*ids, token]

@@ -119,7 +119,7 @@ def test_questions_of_unknown_place_are_learnt_without_a_teacher(
         taught = [teacher.examples[0].target for teacher in row.teachers]
         assert taught
         assert [example.target for example in row.group.examples][-len(taught) :] == taught
-        assert {llama.tokenizer.decode(target) for target in taught} == {"Mirel Tand</s>"}
+        assert {llama.tokenizer.decode(target) for target in taught} == {" Mirel Tand</s>"}
 
 
 def test_no_documents_are_refused(llama: BaseModel, method: MethodConfig) -> None:

@@ -10,7 +10,7 @@ from app.evaluation.analyses.errors import AnalysisError
 from app.evaluation.analyses.subject import Subject
 from app.lift.generation import generate
 from app.lift.memory import GateTrace
-from app.lift.prompts import answering_context, question_prompt
+from app.lift.prompts import answer_ids, answering_context, question_prompt
 
 _MOST_ANSWER_TOKENS = 32
 
@@ -65,12 +65,12 @@ def measure_gates(subject: Subject, question: str, answer: str | None) -> Gates:
                 f"a memory of the kind {subject.method.memory_kind!r} has no gates: "
                 "give the adapter of a Gated Memory"
             )
-        said = _answer(subject, prompt.ids) if answer is None else base.tokenize(answer)
+        said = _answer(subject, prompt.ids) if answer is None else list(answer_ids(base, answer))
         ids = torch.tensor([[*prompt.ids, *said]], device=base.device)
         base.model(input_ids=ids, use_cache=False, logits_to_keep=1)
     return Gates(
         question=question,
-        answer=base.tokenizer.decode(said) if answer is None else answer,
+        answer=base.tokenizer.decode(said).strip() if answer is None else answer,
         tokens=_words(subject, [*prompt.request, *said]),
         num_question_tokens=len(prompt.request),
         layers=_from(trace, len(prompt.prefix)),

@@ -21,7 +21,7 @@ from app.lift.base_model import Pluggable
 from app.lift.examples import Example, ExampleGroup
 from app.lift.losses import example_losses
 from app.lift.packing import pack
-from app.lift.prompts import GAP, Prompt, answering_context, question_prompt
+from app.lift.prompts import GAP, Prompt, answer_ids, answering_context, question_prompt
 from app.lift.segments import shown_spans
 
 FULL = "full context"
@@ -106,7 +106,7 @@ def _one_pass(
     base = subject.base
     prompts = _prompts(subject, asked, context_tokens)
     examples = tuple(
-        Example(prompt.request, tuple(base.tokenize(each.answer)))
+        Example(prompt.request, answer_ids(base, each.answer))
         for prompt, each in zip(prompts, asked, strict=True)
     )
     group = ExampleGroup(prompts[0].prefix, examples)
@@ -123,7 +123,7 @@ def _prompts(subject: Subject, asked: Sequence[Asked], context_tokens: int) -> l
 
 
 def _lengths(subject: Subject, asked: Sequence[Asked]) -> list[int]:
-    return [len(subject.base.tokenize(each.answer)) for each in asked]
+    return [len(answer_ids(subject.base, each.answer)) for each in asked]
 
 
 def _cosines(

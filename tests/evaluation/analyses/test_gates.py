@@ -25,7 +25,7 @@ def by_hand(subject: Subject, layer: int) -> torch.Tensor:
     base = subject.base
     context = answering_context(base, subject.tokens, METHOD.context_tokens)
     prompt = question_prompt(base, context, QUESTION)
-    ids = torch.tensor([[*prompt.ids, *base.tokenize(ANSWER)]])
+    ids = torch.tensor([[*prompt.ids, *base.tokenize(f" {ANSWER}")]])
     seen: list[torch.Tensor] = []
     projection = base.model.model.layers[layer].self_attn.q_proj
     handle = projection.register_forward_hook(lambda _m, _a, output: seen.append(output))
@@ -53,14 +53,14 @@ def test_tokens_are_the_question_and_then_the_answer(found: Gates) -> None:
 
     assert "Who␣lit␣the␣lamp?" in words
     assert "wick" not in words
-    assert behind == "Mirel␣Tand"
+    assert behind == "␣Mirel␣Tand"
     assert all(len(layer) == len(found.tokens) for layer in found.layers)
 
 
 def test_memory_share_is_the_mean_where_the_answer_is_predicted(found: Gates) -> None:
     """It takes the question's last token and all of the answer's but the last."""
     first = found.num_question_tokens - 1
-    gates = torch.stack(list(found.layers))[:, first : first + len(ANSWER)]
+    gates = torch.stack(list(found.layers))[:, first : first + len(f" {ANSWER}")]
 
     assert found.memory_share == pytest.approx(gates.mean().item())
 
@@ -118,7 +118,7 @@ def test_findings_hold_every_gate(found: Gates) -> None:
 
     assert len(rows) == len(found.tokens) * 3 * 4
     assert first["position"] == found.num_question_tokens - 1
-    assert sum(row["predicts_answer"] for row in rows) == len(ANSWER) * 3 * 4
+    assert sum(row["predicts_answer"] for row in rows) == len(f" {ANSWER}") * 3 * 4
     assert rows[-1]["gate"] == pytest.approx(found.layers[2][-1, 3].item(), abs=1e-6)
     assert rows[-1]["part"] == "answer"
     assert len(findings.figures) == 2

@@ -41,7 +41,7 @@ def seen_alone(subject: Subject, asked: Asked, context_tokens: int) -> list[torc
     model = subject.base
     context = answering_context(model, subject.tokens, context_tokens)
     asking = question_prompt(model, context, asked.question).ids
-    answer = model.tokenize(asked.answer)
+    answer = model.tokenize(f" {asked.answer}")
     seen: list[torch.Tensor] = []
     layers = [layer.self_attn.o_proj for layer in model.model.model.layers]
     handles = [
@@ -98,7 +98,7 @@ def test_many_questions_are_read_in_several_passes(subject: Subject) -> None:
 
     assert found.losses.shape == (18,)
     assert found.losses.tolist() == pytest.approx(found.losses[:2].tolist() * 9, abs=1e-4)
-    assert found.layers[0].shape == (9 * (10 + 12), 4, 16)
+    assert found.layers[0].shape == (9 * (11 + 13), 4, 16)
 
 
 def test_log_likelihoods_are_those_of_the_harness(subject: Subject) -> None:
