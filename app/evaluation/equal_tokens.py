@@ -14,8 +14,8 @@ def with_as_many_tokens(
 ) -> MethodConfig:
     """Return `method` with its epochs multiplied until they process the tokens of `other`, or more.
 
-    Both stages keep their proportion as nearly as whole epochs allow. What pairs add is left out:
-    they are not written yet, and add the same to both.
+    Both stages keep their proportion as nearly as whole epochs allow. What pairs add is left out,
+    as they are not written yet; more epochs can only show them more often.
     """
     share = _num_tokens(base, text, other) / _num_tokens(base, text, method)
     return replace(

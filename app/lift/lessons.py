@@ -30,7 +30,7 @@ from app.lift.prompts import (
 
 Item = TypeVar("Item")
 _RETRIEVED_TOKENS = 96  # of one passage, in a context that looks like retrieval's
-_UNRELATED_ROWS = 96  # different ones: each comes again, and its teacher need not read it twice
+_UNRELATED_ROWS = 96  # different ones; each may come again, and its teacher reads it once
 _LEAST_GIVEN_WORDS = 3
 _SHOWN_PASSAGES = (0, 0, 1, 1, 2, 3)  # in an unrelated row, each as likely
 _ANSWERED_SHARE = 0.7  # of unrelated rows with passages asks about one of these
@@ -53,7 +53,7 @@ def lesson_steps(
     """
     random = Random(method.seed)
     sentences, pairs = _Deck(data.sentences, random), _Deck(data.pairs, random)
-    unrelated = _Deck([_unrelated_row(base, random) for _ in range(_UNRELATED_ROWS)], random)
+    unrelated = _Deck(range(_UNRELATED_ROWS), random)
     tutor = _Tutor(base, data.text, data.tokens, method, random, sentences, pairs, unrelated)
     for epoch in range(method.recitation_epochs + method.joint_epochs):
         yield from tutor.epoch(is_joint=epoch >= method.recitation_epochs)
@@ -70,7 +70,7 @@ class _Tutor:
     random: Random
     sentences: "_Deck[str]"
     pairs: "_Deck[QAPair]"
-    unrelated: "_Deck[TrainingRow]"
+    unrelated: "_Deck[int]"
 
     def epoch(self, *, is_joint: bool) -> Iterator[list[TrainingRow]]:
         """Yield one epoch's steps."""
@@ -87,8 +87,7 @@ class _Tutor:
             ]
             if is_joint:
                 lessons += [*self._completions(context), *self._questions(pairs, context)]
-            is_beside = self.random.random() < self.method.unrelated_share
-            yield [_row(lessons), *self.unrelated.deal(is_beside)]
+            yield [_row(lessons), *self._unrelated()]
 
     def _pieces(self) -> list[Sequence[int]]:
         """Cut the text into pieces from a random first cut, in random order."""
@@ -143,6 +142,11 @@ class _Tutor:
         passage = tokens_around(self.base, self.text, pair.start, len(pair.evidence), size)
         return question_prompt(self.base, passage, pair.question)
 
+    def _unrelated(self) -> Iterator[TrainingRow]:
+        if self.random.random() < self.method.unrelated_share:
+            for number in self.unrelated.deal(1):
+                yield _unrelated_row(self.base, number)
+
 
 class _Deck(Generic[Item]):
     """Deals all of its cards in random order before it deals one twice."""
@@ -159,9 +163,12 @@ class _Deck(Generic[Item]):
             yield self._left.pop()
 
 
-def _unrelated_row(base: BaseModel, random: Random) -> TrainingRow:
-    """Return questions about an unrelated passage, behind none to three such passages."""
-    passages = load_passages()
+def _unrelated_row(base: BaseModel, number: int) -> TrainingRow:
+    """Return questions about an unrelated passage, behind none to three such passages.
+
+    The same number gives the same row for every document.
+    """
+    random, passages = Random(number), load_passages()
     shown = random.sample(passages, random.choice(_SHOWN_PASSAGES))
     is_answered = shown and random.random() < _ANSWERED_SHARE
     asked = random.choice(shown if is_answered else passages)

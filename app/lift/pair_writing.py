@@ -44,21 +44,22 @@ class Draft:
 def write_pairs(base: BaseModel, drafts: Sequence[Draft], style: QuestionStyle) -> Iterator[QAPair]:
     """Let the model write one pair for each draft; yield those that are usable."""
     shown = [(draft.passage, draft.evidence.line) for draft in drafts]
-    writers = [_Writer(base, draft, _MAX_ANSWER_TOKENS[style]) for draft in drafts]
+    writers = [Writer(base, draft, _MAX_ANSWER_TOKENS[style]) for draft in drafts]
     bridge = base.tokenize(ANSWER_START)
     room = _MAX_QUESTION_TOKENS + len(bridge) + _MAX_ANSWER_TOKENS[style] + 1
-    generate(base, writing_prompts(base, shown, style), room, partial(_next_tokens, writers))
+    generate(base, writing_prompts(base, shown, style), room, partial(next_tokens, writers))
     for writer in writers:
         draft = writer.draft
         if answers(writer.answer, draft.evidence.line, writer.question):
             yield QAPair(writer.question, writer.answer, draft.evidence.text, draft.evidence.start)
 
 
-def _next_tokens(writers: Sequence["_Writer"], logits: Tensor) -> list[int]:
+def next_tokens(writers: Sequence["Writer"], logits: Tensor) -> list[int]:
+    """Return each row's next token for logits [B, vocabulary]."""
     return [writer.next_token(row) for writer, row in zip(writers, logits, strict=True)]
 
 
-class _Writer:
+class Writer:
     """Writes one pair, token by token."""
 
     def __init__(self, base: BaseModel, draft: Draft, max_answer_tokens: int) -> None:

@@ -1,7 +1,5 @@
 """Pairs are written in one go: questions as the model likes, answers in the evidence's words."""
 
-from random import Random
-
 import pytest
 import torch
 from hypothesis import given
@@ -12,15 +10,15 @@ from app.lift.base_model import BaseModel
 from app.lift.pair_writing import (
     Draft,
     Saying,
-    _Writer,
+    Writer,
     answers,
     asks_about,
     copy_span,
+    next_tokens,
     write_pairs,
 )
 from app.lift.prompts import ANSWER_START
 from app.lift.sentences import split_sentences
-from app.lift.synthesis import draft_passages
 from tests.lift.conftest import TEXT, cached_base
 
 EVIDENCE = "The lamp of the tower was lit by Mirel Tand each evening."
@@ -92,9 +90,9 @@ def test_a_span_ends_with_its_source(llama: BaseModel) -> None:
     assert len(_said(llama, copy_span(llama, "ab", 40, likes_all), [likes_all])) <= 3
 
 
-def _written(base: BaseModel, wanted: str) -> tuple[_Writer, str]:
+def _written(base: BaseModel, wanted: str) -> tuple[Writer, str]:
     """Let a writer work with a model that wants to say `wanted`, then a new line for ever."""
-    writer = _Writer(base, DRAFT, max_answer_tokens=40)
+    writer = Writer(base, DRAFT, max_answer_tokens=40)
     ids = [*base.tokenize(wanted), *[base.tokenize("\n")[-1]] * 100]
     said: list[int] = []
     while not said or said[-1] not in base.stop_ids:
@@ -131,12 +129,27 @@ def test_what_is_no_question_about_the_passage_gets_no_answer(
     assert ANSWER_START not in said
 
 
-def test_rows_do_not_touch_each_other(llama: BaseModel) -> None:
-    """A pair is the same whichever pairs are written beside it."""
-    drafts = list(draft_passages(TEXT, 3, Random(0)))
-    together = list(write_pairs(llama, drafts, "general"))
-    alone = [pair for draft in drafts for pair in write_pairs(llama, [draft], "general")]
+def test_rows_go_at_their_own_pace(llama: BaseModel) -> None:
+    """A long question, a short one and none, side by side: each ends as it would alone."""
+    wishes = [
+        f"{QUESTION}{ANSWER_START} Mirel Tand\n",
+        f" Who lit the lamp?{ANSWER_START} each evening\n",
+        " Nothing to ask\n",
+    ]
+    writers = [Writer(llama, DRAFT, max_answer_tokens=40) for _ in wishes]
+    new_line = llama.tokenize("\n")[-1]
+    wanted = [[*llama.tokenize(wish), *[new_line] * 100] for wish in wishes]
+    for step in range(100):
+        logits = torch.stack([_liking(llama, ids[step]) for ids in wanted])
+        next_tokens(writers, logits)
 
-    assert together == alone
-    for pair in together:
-        assert TEXT.startswith(pair.evidence, pair.start)
+    assert [(each.question, each.answer) for each in writers] == [
+        ("Who lit the lamp of the tower?", "Mirel Tand"),
+        ("Who lit the lamp?", "each evening"),
+        ("", ""),
+    ]
+
+
+def test_drafts_of_a_model_that_asks_nothing_give_no_pairs(llama: BaseModel) -> None:
+    """A model of random weights hardly writes a question: no pair is made up for it."""
+    assert list(write_pairs(llama, [DRAFT], "general")) == []
