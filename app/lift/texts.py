@@ -1,7 +1,7 @@
 """Training examples as texts: what another model than the base model can be tuned on.
 
 The same segments, contexts, requests and answers as in training, by the same functions; only the
-tokens become words again.
+tokens become words again. `REPLY_START` is left out: nobody can begin another service's reply.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.lift.config import MethodConfig
 from app.lift.examples import ExampleGroup, question_groups, recitation_groups
 from app.lift.observer import QAPair
-from app.lift.prompts import ASK, answering_context
+from app.lift.prompts import ASK, REPLY_START, answering_context
 from app.lift.segments import cut_segments
 from app.lift.tokenizing import BareTokenizer
 
@@ -40,7 +40,8 @@ def text_examples(
     tokens = speaker.tokenize(text)
     segments = cut_segments(tokens, method.segment_tokens, method.stride_tokens)
     yield from _texts(speaker, recitation_groups(speaker, tokens, segments, method, random))
-    yield from _texts(speaker, question_groups(speaker, tokens, pairs, method, random))
+    for prompt, reply in _texts(speaker, question_groups(speaker, tokens, pairs, method, random)):
+        yield TextExample(prompt.removesuffix(REPLY_START), reply.removeprefix(" "))
 
 
 def text_question(speaker: BareTokenizer, text: str, method: MethodConfig) -> TextQuestion:

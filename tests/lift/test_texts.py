@@ -14,7 +14,7 @@ from app.lift.examples import question_groups, recitation_groups
 from app.lift.observer import QAPair
 from app.lift.prompts import answering_context, question_prompt
 from app.lift.segments import cut_segments
-from app.lift.texts import TextExample, text_examples, text_question
+from app.lift.texts import text_examples, text_question
 from app.lift.tokenizing import BareTokenizer, load_tokenizer
 from tests.lift.conftest import TEXT
 from tests.tiny import save_tiny_model, tiny_tokenizer
@@ -31,22 +31,25 @@ def speaker() -> BareTokenizer:
 def test_texts_are_the_training_examples_without_their_frame(
     llama: BaseModel, small: MethodConfig, speaker: BareTokenizer
 ) -> None:
-    """Word for word what training shows and supervises, but for the chat template's tokens."""
+    """Word for word what training shows and supervises, but for what frames a turn."""
     framed = replace(llama, chat=ChatFormat((), (), None))
     random, tokens = Random(small.seed), llama.tokenize(TEXT)
     segments = cut_segments(tokens, small.segment_tokens, small.stride_tokens)
-    groups = [
-        *recitation_groups(framed, tokens, segments, small, random),
-        *question_groups(framed, tokens, PAIRS, small, random),
-    ]
+    recitations = recitation_groups(framed, tokens, segments, small, random)
+    questions = question_groups(framed, tokens, PAIRS, small, random)
     decode = llama.tokenizer.decode
-    expected = [
-        TextExample(decode([*group.prefix, *example.request]), decode(example.target))
-        for group in groups
-        for example in group.examples
-    ]
+    recited, asked = (
+        [
+            (decode([*group.prefix, *example.request]), decode(example.target))
+            for group in groups
+            for example in group.examples
+        ]
+        for groups in (recitations, questions)
+    )
+    texts = list(text_examples(speaker, TEXT, PAIRS, small))
 
-    assert list(text_examples(speaker, TEXT, PAIRS, small)) == expected
+    assert texts[:-2] == recited
+    assert [(f"{prompt}Answer:", f" {reply}") for prompt, reply in texts[-2:]] == asked
 
 
 def test_every_segment_and_every_pair_is_an_example(
@@ -68,9 +71,10 @@ def test_question_is_put_as_it_was_trained(
     framed = replace(llama, chat=ChatFormat((), (), None))
     asked = question_prompt(framed, shown, " Who lit the lamp? ").ids
     trained = [example.prompt for example in text_examples(speaker, TEXT, PAIRS, small)]
+    put = context + request.format(question="Who lit the lamp?")
 
-    assert context + request.format(question="Who lit the lamp?") == llama.tokenizer.decode(asked)
-    assert context + request.format(question="Who lit the lamp?") in trained
+    assert f"{put}Answer:" == llama.tokenizer.decode(asked)
+    assert put in trained
 
 
 def test_characters_that_a_cut_went_through_are_left_out(
