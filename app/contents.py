@@ -12,16 +12,6 @@ from app.schemas import ProgressView
 from app.storage import Store, text_key
 
 
-def get_text(session: Session, store: Store, document_id: str) -> str:
-    """Return what the parser made of a document.
-
-    Raises:
-        ApiError: there is no such document, or it was not parsed yet.
-    """
-    require_text(documents.get(session, document_id))
-    return read_text(store, document_id)
-
-
 def find_pairs(session: Session, document_id: str) -> Sequence[QAPairRow]:
     """Return the pairs of a document's running or last attempt, in the document's order.
 

@@ -137,6 +137,12 @@ class NotReadyError(ApiError):
     code, status = "not_ready", 503
 
 
+class StoreUnavailableError(ApiError):
+    """The store that keeps the documents' files cannot be reached; try again later."""
+
+    code, status = "store_unavailable", 503
+
+
 class EngineUnavailableError(ApiError):
     """The engine that answers questions does not work."""
 

@@ -23,13 +23,18 @@ from app.problems import Problem, handle_exception
 from app.routes import documents, health, questions
 from app.services import Services
 from app.settings import Settings
-from app.storage import Store
+from app.storage import StoreError, open_store
 
 API_VERSION: Final = "0.1.0"
 """Version of the contract, that of the distribution."""
 AnswererFactory = Callable[[Settings], Answerer]
 
-_REFUSALS: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, Exception)
+_REFUSALS: tuple[type[Exception], ...] = (
+    HTTPException,
+    RequestValidationError,
+    StoreError,
+    Exception,
+)
 _MOST_WAITING_QUESTIONS = 64
 
 
@@ -74,7 +79,7 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
     """Make all parts and start the sweeper; at the end, stop it and close the connections."""
     database = Database(settings.resolved_database_url)
     dispatcher = Dispatcher(_require_broker(settings), settings.job_timeout_seconds)
-    store = Store.from_url(settings.resolved_store_url)
+    store = open_store(settings)
     services = Services(settings, database, store, dispatcher, answerer_factory(settings))
     sweeper = Sweeper(
         database,

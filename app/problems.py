@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from app.errors import ApiError
+from app.errors import ApiError, StoreUnavailableError
+from app.storage import StoreError
 
 MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger()
@@ -46,6 +47,9 @@ async def handle_exception(request: Request, error: Exception) -> JSONResponse:
         case HTTPException():
             code = HTTPStatus(error.status_code).name.lower()
             return _respond(request, error.status_code, code, error.detail, error.headers)
+        case StoreError():
+            _log.error("store_failed", path=request.url.path, error=str(error))
+            return problem_response(request.url.path, StoreUnavailableError())
         case RequestValidationError():
             fields = [_field_problem(problem) for problem in error.errors()]
             detail = "; ".join(f"{field['pointer']}: {field['detail']}" for field in fields)

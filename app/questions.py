@@ -17,7 +17,7 @@ from app.engine.answerer import (
     UnusableAdapterError,
 )
 from app.schemas import MemoryUse, Question
-from app.storage import Store
+from app.storage import DamagedFileError, Store
 
 _DEFAULT_TOKENS = 64
 _log = structlog.get_logger()
@@ -52,12 +52,13 @@ def answer(answerer: Answerer, ask: Ask) -> Reply:
 
     Raises:
         ApiError: the question is too long, the adapter cannot be used, or the document is gone.
+        StoreError: the store cannot be reached.
     """
     try:
         return answerer.answer(ask)
     except QuestionTooLongError as error:
         raise errors.QuestionTooLongError(str(error)) from error
-    except UnusableAdapterError as error:
+    except (UnusableAdapterError, DamagedFileError) as error:
         _log.error("adapter_unusable", document_id=ask.document_id, error=str(error))
         raise errors.AdapterUnusableError(
             f"{error}; delete the document and upload it again. Other documents are unaffected"
@@ -71,4 +72,5 @@ def answer(answerer: Answerer, ask: Ask) -> Reply:
 def _adapter_file(overview: Overview, store: Store) -> AdapterFile:
     if overview.adapter is None:
         raise contents.refusal(overview)
-    return AdapterFile(store.path(overview.adapter.store_key), overview.adapter.sha256)
+    key, sha256 = overview.adapter.store_key, overview.adapter.sha256
+    return AdapterFile(partial(store.fetch, key, sha256), sha256)

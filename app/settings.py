@@ -26,7 +26,13 @@ class Settings(BaseSettings):
     """Redis URL for Celery; unset is an embedded Valkey in the data folder, reached over a Unix
     socket as `redis+socket://`: kombu and Celery read that form, `redis.from_url` does not."""
     store_url: str | None = None
-    """`file://` URL of the folder for documents and adapters; unset is in the data folder."""
+    """Where documents and adapters lie: `file:///folder` or `s3://bucket/prefix`; unset is in the
+    data folder."""
+    s3_endpoint_url: str | None = None
+    """Address of a server that speaks S3's protocol; unset is AWS, or what `AWS_ENDPOINT_URL` says.
+    Region, account and more are read from the `AWS_` variables by the S3 library."""
+    cache_bytes: PositiveInt = 10 * 1024**3
+    """Most bytes of the bucket's files that are kept in the data folder."""
 
     model: str = "smollm2"
     """Base model: `smollm2`, a local folder, a GGUF file, or a Hugging Face id."""

@@ -4,17 +4,22 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 from sqlalchemy import text
 
 import app.lift  # noqa: F401 - before torch, which test modules import
+from app.clock import new_id
 from app.db import Database, migrate
 from app.embedded.valkey import running_valkey
 from app.settings import Settings
-from app.storage import Store
+from app.storage.folder import FolderStore
 from tests.postgres import running_postgres
+
+if TYPE_CHECKING:
+    from tests.s3 import S3Server
 
 hypothesis.settings.register_profile("lift", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("lift")
@@ -87,10 +92,39 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield valkey.url
 
 
+@pytest.fixture(scope="session")
+def running_s3_server() -> Iterator["S3Server"]:
+    """A server that speaks S3's protocol."""
+    from tests.s3 import running_s3  # here: few tests need it
+
+    with running_s3() as server:
+        yield server
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def s3_server(running_s3_server: "S3Server") -> Iterator["S3Server"]:
+    """The S3 server, asked nothing yet, with no faults."""
+    yield running_s3_server.healed()
+    running_s3_server.healed()
+
+
+@pytest.fixture
+def s3_settings(
+    settings: Settings, s3_server: "S3Server", monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings whose store is a new bucket on the S3 server."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = new_id("bucket").replace("_", "-")
+    s3_server.make_bucket(bucket)
+    place = {"store_url": f"s3://{bucket}/some/where", "s3_endpoint_url": s3_server.url}
+    return settings.model_copy(update=place)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
     """An empty store, at the place that `settings` names."""
-    return Store(tmp_path / "store")
+    return FolderStore(tmp_path / "store")
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ def _other_memory(
     if newest is None:
         return None
     try:
-        return read_adapter(store.path(newest.store_key), lifted.base, newest.sha256)
+        with store.fetch(newest.store_key, newest.sha256) as path:
+            return read_adapter(path, lifted.base, newest.sha256)
     except (AdapterError, OSError) as error:  # it may have been deleted meanwhile
         _log.warning("other_memory_unusable", document_id=newest.document_id, error=str(error))
         return None

@@ -24,7 +24,7 @@ from app.lift.errors import BaseModelError, LiftError, ReaderError
 from app.logs import configure_logging
 from app.models import Document, Job
 from app.settings import Settings
-from app.storage import Store, adapter_key, source_key, text_key
+from app.storage import Store, adapter_key, open_store, source_key, text_key
 from workers.measuring import measure
 from workers.reporter import Reporter
 
@@ -69,7 +69,7 @@ def _code_of(error: LiftError | IngestError) -> str:
 
 
 def _train(database: Database, settings: Settings, lease: Lease, reporter: Reporter) -> None:
-    store = Store.from_url(settings.resolved_store_url)
+    store = open_store(settings)
     with database.reading() as session:
         document = _find_document(session, lease)
     text = _parse(database, store, lease, document, reporter)

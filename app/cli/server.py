@@ -88,9 +88,9 @@ def migrate() -> None:
 def _load_api(settings: Settings) -> "Api":
     from app.embedded.serving import Api
     from app.main import create_app, load_resident_answerer
-    from app.storage import Store
+    from app.storage import open_store
 
-    Store.from_url(settings.resolved_store_url)  # a wrong one is told before the model is loaded
+    open_store(settings)  # a wrong one is told before the model is loaded
     answerer = load_resident_answerer(settings)
     return Api(create_app(settings, lambda _: answerer), answerer.describe())
 

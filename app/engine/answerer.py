@@ -4,6 +4,7 @@ Values and a protocol only, no torch: routes and their tests need nothing else o
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,9 +30,11 @@ class UnusableAdapterError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class AdapterFile:
-    """A published adapter on this machine's disk."""
+    """A published adapter, to be had as a file."""
 
-    path: Path
+    fetch: Callable[[], AbstractContextManager[Path]]
+    """Lends the file, brought to this machine if need be; called only if the engine has not kept
+    its memory. `FileNotFoundError` if it is gone; other `OSError`s if it cannot be had now."""
     sha256: str
 
 
@@ -76,6 +79,7 @@ class Answerer(Protocol):
             QuestionTooLongError: the question leaves no room in the window.
             UnusableAdapterError: the adapter file is damaged or of another base model.
             EngineFailedError: the model failed, or `close` was called meanwhile.
+            OSError: what the adapter's `fetch` raises.
         """
         ...
 

@@ -53,7 +53,7 @@ class ResidentAnswerer:
             UnusableAdapterError: the adapter file is damaged or of another base model.
             EngineFailedError: the model failed, or `close` was called meanwhile.
         """
-        with self._turn:
+        with self._at_hand(ask), self._turn:
             try:
                 return self._answer(ask)
             except RuntimeError as error:  # torch's own: most often, no memory is left
@@ -99,9 +99,16 @@ class ResidentAnswerer:
         if self._closing.is_set():
             raise EngineFailedError("the server is stopping; ask again when it is back")
 
+    def _at_hand(self, ask: Ask) -> AbstractContextManager[object]:
+        """Bring the adapter's file here before the turn comes: nobody waits for its way."""
+        if ask.adapter is None or ask.document_id in self._memories:
+            return nullcontext()
+        return ask.adapter.fetch()
+
     def _memory(self, document_id: str, adapter: AdapterFile) -> DocumentMemory:
         def load() -> _Versioned:
-            return adapter.sha256, read_adapter(adapter.path, self._base, adapter.sha256)
+            with adapter.fetch() as path:
+                return adapter.sha256, read_adapter(path, self._base, adapter.sha256)
 
         try:
             sha256, memory = self._memories.get(document_id, load)
@@ -173,6 +180,11 @@ class _Recent(Generic[Value]):
             if len(self._values) > self._size:
                 self._values.popitem(last=False)
         return value
+
+    def __contains__(self, document_id: str) -> bool:
+        """Say whether a value is kept."""
+        with self._changing:
+            return document_id in self._values
 
     def drop(self, document_id: str) -> None:
         """Forget a document's value, also one that is being made."""

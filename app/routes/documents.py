@@ -21,7 +21,7 @@ router = APIRouter(tags=["documents"])
 @router.post(
     "/documents",
     status_code=202,
-    responses=problem_responses(400, 413, 415, 422),
+    responses=problem_responses(400, 413, 415, 422, 503),
     openapi_extra=describe_upload(),
 )
 def create_document(
@@ -63,12 +63,14 @@ def get_document(document_id: str, session: ReaderDep) -> DocumentDetail:
 
 @router.get(
     "/documents/{document_id}/text",
-    responses={200: {"content": {"text/plain": {}}}, **problem_responses(404, 409, 422)},
+    responses={200: {"content": {"text/plain": {}}}, **problem_responses(404, 409, 422, 503)},
     response_class=PlainTextResponse,
 )
-def get_text(document_id: str, session: ReaderDep, services: ServicesDep) -> PlainTextResponse:
+def get_text(document_id: str, services: ServicesDep) -> PlainTextResponse:
     """Read a document's text, as it was parsed."""
-    text = contents.get_text(session, services.store, document_id)
+    with services.database.reading() as session:  # closed before the store is asked
+        contents.require_text(documents.get(session, document_id))
+    text = contents.read_text(services.store, document_id)
     return PlainTextResponse(text, headers={"X-Content-Type-Options": "nosniff"})
 
 

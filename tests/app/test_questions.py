@@ -51,7 +51,8 @@ def test_engine_gets_the_adapter_and_the_settings_of_the_upload(
 
     (asked,) = answerer.asks
     assert asked.adapter is not None
-    assert asked.adapter.path.read_bytes() == b"adapter"
+    with asked.adapter.fetch() as path:
+        assert path.read_bytes() == b"adapter"
     assert asked.read_text() == "Its text."
     assert (asked.max_tokens, asked.method.window_tokens) == (7, 512)
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from app.db import connect, migrate
 from app.settings import Settings
-from app.storage import Store
+from app.storage import open_store
 
 
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a%41 b"])
@@ -19,7 +19,7 @@ def test_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
 
     migrate(settings.resolved_database_url)
     connect(settings.resolved_database_url).connect().close()
-    Store.from_url(settings.resolved_store_url).put("key", BytesIO(b"x"))
+    open_store(settings).put("key", BytesIO(b"x"))
 
     assert [folder.name for folder in tmp_path.iterdir()] == [name]
     assert (settings.data_dir / "lift.db").exists()

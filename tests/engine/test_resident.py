@@ -1,8 +1,10 @@
 """One resident model, many documents' memories."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -33,6 +35,12 @@ from tests.tiny import tiny_base
 QUESTION = "Who lit the lamp?"
 
 
+def path_of(adapter: AdapterFile) -> Path:
+    """Return where an adapter's file lies."""
+    with adapter.fetch() as path:
+        return path
+
+
 @pytest.fixture
 def answerer() -> ResidentAnswerer:
     """A fresh engine over the tiny llama."""
@@ -48,7 +56,7 @@ def adapters(tmp_path: Path, make_memory: Callable) -> list[AdapterFile]:  # noq
         base = tiny_base()
         lifted = Lifted(make_memory(base, seed), base, MethodConfig(), 1, 0, 1, (1.0,))
         info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
-        files.append(AdapterFile(path, info.sha256))
+        files.append(AdapterFile(partial(nullcontext, path), info.sha256))
     return files
 
 
@@ -57,7 +65,7 @@ def ask(small: MethodConfig) -> Callable[..., Ask]:  # noqa: F811
     """Ask the question, with an adapter or without; each adapter is another document's."""
 
     def make(adapter: AdapterFile | None = None, question: str = QUESTION, tokens: int = 12) -> Ask:
-        document_id = adapter.path.stem if adapter else "doc"
+        document_id = path_of(adapter).stem if adapter else "doc"
         return Ask(question, document_id, lambda: TEXT, small, adapter, tokens)
 
     return make
@@ -94,7 +102,7 @@ def adapters_of_kinds(
         method = MethodConfig(memory_kind=kind, lora_rank=4)
         lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
         info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
-        files[kind] = AdapterFile(path, info.sha256)
+        files[kind] = AdapterFile(partial(nullcontext, path), info.sha256)
     return files
 
 
@@ -151,7 +159,7 @@ def test_a_damaged_adapter_is_refused_and_others_answer(
 ) -> None:
     """The broken file is named; the other document is not touched by it."""
     before = answerer.answer(ask(adapters[1]))
-    adapters[0].path.write_bytes(adapters[0].path.read_bytes()[:-3])
+    path_of(adapters[0]).write_bytes(path_of(adapters[0]).read_bytes()[:-3])
     with pytest.raises(UnusableAdapterError, match=r"1\.safetensors is damaged"):
         answerer.answer(ask(adapters[0]))
 
@@ -162,11 +170,11 @@ def test_a_mended_adapter_is_used_again(
     answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """A refusal is not remembered."""
-    content = adapters[0].path.read_bytes()
-    adapters[0].path.write_bytes(b"")
+    content = path_of(adapters[0]).read_bytes()
+    path_of(adapters[0]).write_bytes(b"")
     with pytest.raises(UnusableAdapterError):
         answerer.answer(ask(adapters[0]))
-    adapters[0].path.write_bytes(content)
+    path_of(adapters[0]).write_bytes(content)
 
     assert answerer.answer(ask(adapters[0])).memory_share is not None
 
@@ -232,11 +240,52 @@ def test_a_deleted_document_leaves_no_memory_behind(
 ) -> None:
     """After forgetting, a question needs the file again."""
     answerer.answer(ask(adapters[0]))
-    adapters[0].path.unlink()
+    path_of(adapters[0]).unlink()
     answerer.answer(ask(adapters[0]))
-    answerer.forget(adapters[0].path.stem)
+    answerer.forget(path_of(adapters[0]).stem)
     with pytest.raises(UnusableAdapterError, match="is missing"):
         answerer.answer(ask(adapters[0]))
+
+
+def test_nobody_waits_for_an_adapter_that_is_on_its_way(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """While one document's file is brought here, another document answers."""
+    coming, arrived = Event(), Event()
+
+    @contextmanager
+    def slowly() -> Iterator[Path]:
+        coming.set()
+        assert arrived.wait(60)
+        yield path_of(adapters[0])
+
+    slow = replace(ask(adapters[0]), adapter=AdapterFile(slowly, adapters[0].sha256))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(answerer.answer, slow)
+        assert coming.wait(60)
+        other = answerer.answer(ask(adapters[1]))
+        arrived.set()
+
+        assert other.memory_share is not None
+        assert waiting.result().memory_share is not None
+
+
+def test_a_kept_memory_asks_for_no_file(
+    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+) -> None:
+    """The second question on a document reads nothing from the store."""
+    fetches: list[int] = []
+
+    def fetch() -> nullcontext[Path]:
+        fetches.append(1)
+        return nullcontext(path_of(adapters[0]))
+
+    counted = replace(ask(adapters[0]), adapter=AdapterFile(fetch, adapters[0].sha256))
+    answerer.answer(counted)
+    first = len(fetches)
+    answerer.answer(counted)
+
+    assert len(fetches) == first > 0
 
 
 def test_forgetting_while_the_text_is_read_keeps_nothing(
