@@ -10,12 +10,17 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 TRAIN_DOCUMENT: Final = "lift.train_document"
-QUEUE: Final = "lift"
 RESEND_SECONDS: Final = 600.0
 """A job that still waits this long after its message is sent again: the broker may have lost it."""
 
+_QUEUE: Final = "lift"
 _PATIENCE_SECONDS = 1.0
 _log = structlog.get_logger()
+
+
+def queue_of(device_kind: str | None) -> str:
+    """Return the queue of jobs for one kind of device, or for any."""
+    return f"{_QUEUE}.{device_kind}" if device_kind else _QUEUE
 
 
 def broker_options(longest_task_seconds: float) -> dict[str, Any]:
@@ -34,7 +39,7 @@ class Dispatcher:
         self._celery = Celery("lift-dispatcher", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
             task_serializer="json",
-            task_default_queue=QUEUE,
+            task_default_queue=queue_of(None),
             task_ignore_result=True,
             broker_connection_timeout=_PATIENCE_SECONDS,
             broker_transport_options=broker_options(longest_task_seconds)
@@ -45,12 +50,16 @@ class Dispatcher:
             },
         )
 
-    def send(self, job_id: str) -> bool:
-        """Tell the workers of a job; False if the broker did not take the message."""
+    def send(self, job_id: str, device_kind: str | None) -> bool:
+        """Tell the workers that train on such devices of a job; False if the broker is away."""
         try:
             # An expired message is dropped unread, so resending does not pile messages up.
             self._celery.send_task(
-                TRAIN_DOCUMENT, args=[job_id], expires=RESEND_SECONDS, retry=False
+                TRAIN_DOCUMENT,
+                args=[job_id],
+                queue=queue_of(device_kind),
+                expires=RESEND_SECONDS,
+                retry=False,
             )
         except (OperationalError, OSError) as error:
             _log.warning("dispatch_failed", job_id=job_id, error=str(error))

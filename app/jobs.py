@@ -1,44 +1,24 @@
 """Every change of a job's state: each a named function, each one conditional UPDATE.
 
-queued → running → ready | failed | queued again. A running job has a lease; whoever writes shows
-its token, and a stale token writes nothing. What an attempt notes along its way stands in
-`attempts`.
+queued → running → ready | failed | queued again; cancelled from the first two, and queued again
+from failed and cancelled. A running job has a lease (`leases`); to cancel is to take it away. What
+an attempt notes along its way stands in `attempts`.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    CursorResult,
-    Update,
-    case,
-    delete,
-    false,
-    literal,
-    null,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Update, case, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from app import events
 from app.clock import new_id
-from app.models import Adapter, Document, Event, EventKind, Job, JobState, QAPairRow, UtcDateTime
-
-
-class LeaseLostError(Exception):
-    """The job is no longer this attempt's: it was deleted, or given to another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to write to a running job."""
-
-    job_id: str
-    token: str
+from app.job_order import find_next
+from app.leases import Lease, change, change_own, find_document_id
+from app.models import Adapter, Document, EventKind, Job, JobState, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +45,31 @@ class PublishedAdapter:
     """A quality report's fields."""
 
 
-def create(session: Session, document_id: str, now: datetime) -> Job:
-    """Queue a new job for a document."""
+def create(
+    session: Session,
+    document_id: str,
+    preset: str,
+    method: Mapping[str, Any],
+    now: datetime,
+    *,
+    priority: int = 0,
+    device_kind: str | None = None,
+) -> Job:
+    """Queue a new job for a document whose row is held or new, and which has no active one."""
+    newest = session.scalar(select(func.max(Job.version)).where(Job.document_id == document_id))
     job = Job(
-        id=new_id("job"), document_id=document_id, state=JobState.QUEUED, attempt=0, created_at=now
+        id=new_id("job"),
+        document_id=document_id,
+        version=(newest or 0) + 1,
+        preset=preset,
+        method=dict(method),
+        priority=priority,
+        device_kind=device_kind,
+        state=JobState.QUEUED,
+        attempt=0,
+        failed_attempts=0,
+        pairs_tried=0,
+        created_at=now,
     )
     session.add(job)
     return job
@@ -76,8 +77,7 @@ def create(session: Session, document_id: str, now: datetime) -> Job:
 
 def mark_dispatched(session: Session, job_id: str, now: datetime) -> None:
     """Note that the broker took a message for a queued job."""
-    waiting = update(Job).where(Job.id == job_id, Job.state == JobState.QUEUED)
-    session.execute(waiting.values(dispatched_at=now))
+    change(session, _in_state(job_id, JobState.QUEUED), dispatched_at=now)
 
 
 def find_unsent(session: Session, now: datetime, resend_after: timedelta) -> list[str]:
@@ -87,16 +87,29 @@ def find_unsent(session: Session, now: datetime, resend_after: timedelta) -> lis
     return list(session.scalars(waiting.order_by(Job.id)))
 
 
+def claim_next(
+    session: Session, device_kind: str | None, now: datetime, duration: timedelta
+) -> Lease | None:
+    """Begin an attempt at the job that is next among those for `device_kind`; None without any.
+
+    Of any number of callers at once, each gets another job.
+    """
+    while job_id := find_next(session, device_kind):
+        if lease := claim(session, job_id, now, duration):
+            return lease
+    return None
+
+
 def claim(session: Session, job_id: str, now: datetime, duration: timedelta) -> Lease | None:
     """Begin an attempt at a queued job; None if it is not queued any more.
 
-    Of any number of callers at once, one gets the lease. An attempt starts from nothing: the
-    question/answer pairs and figures of an earlier one go.
+    Of any number of callers at once, one gets the lease. What an earlier attempt has left, pairs
+    and a checkpoint, is the new one's to go on from.
     """
     lease = Lease(job_id, secrets.token_hex(16))
-    claimed = _change(
+    claimed = change(
         session,
-        update(Job).where(Job.id == job_id, Job.state == JobState.QUEUED),
+        _in_state(job_id, JobState.QUEUED),
         state=JobState.RUNNING,
         attempt=Job.attempt + 1,
         lease_token=lease.token,
@@ -104,11 +117,7 @@ def claim(session: Session, job_id: str, now: datetime, duration: timedelta) -> 
         started_at=now,
         **_NO_STAGE,
     )
-    if not claimed:
-        return None
-    session.execute(delete(QAPairRow).where(QAPairRow.job_id == job_id))
-    session.execute(delete(Event).where(Event.job_id == job_id, Event.kind == EventKind.METRIC))
-    return lease
+    return lease if claimed else None
 
 
 def renew(session: Session, lease: Lease, now: datetime, duration: timedelta) -> None:
@@ -121,12 +130,13 @@ def finish(
 ) -> None:
     """End the job with its adapter, in the caller's one transaction."""
     ready = {"state": JobState.READY, "finished_at": now, "completed": Job.total}
-    change_own(session, lease, **ready, **_NO_FAILURE, **_NO_LEASE)
-    _update_document(session, lease, num_tokens=num_tokens)
+    change_own(session, lease, **ready, checkpoint_key=None, **_NO_FAILURE, **_NO_LEASE)
+    document_id = find_document_id(session, lease)
+    change(session, update(Document).where(Document.id == document_id), num_tokens=num_tokens)
     session.add(
         Adapter(
             id=new_id("adp"),
-            document_id=find_document_id(session, lease),
+            document_id=document_id,
             job_id=lease.job_id,
             sha256=adapter.sha256,
             size_bytes=adapter.size_bytes,
@@ -137,61 +147,81 @@ def finish(
             created_at=now,
         )
     )
+    _tell_end(session, lease.job_id, JobState.READY, now)
 
 
 def fail_attempt(
     session: Session, lease: Lease, failure: Failure, max_attempts: int, now: datetime
 ) -> None:
     """End the attempt: the job waits for another one, or has failed for good."""
-    again = Job.attempt < max_attempts if failure.retryable else false()
-    change_own(session, lease, **_after_failure(failure, again, now))
+    change_own(session, lease, **_after_failure(failure, max_attempts, now))
+    _tell_failure(session, lease.job_id, failure, now)
 
 
 def release(session: Session, lease: Lease) -> None:
-    """Give the job back untried, because its worker has to stop: the attempt does not count."""
-    change_own(
-        session,
-        lease,
-        state=JobState.QUEUED,
-        attempt=Job.attempt - 1,
-        dispatched_at=None,
-        **_NO_STAGE,
-        **_NO_LEASE,
-    )
+    """Give the job back, because its worker has to stop: that is no failure."""
+    change_own(session, lease, state=JobState.QUEUED, dispatched_at=None, **_NO_STAGE, **_NO_LEASE)
 
 
 def expire(session: Session, max_attempts: int, now: datetime) -> int:
     """End all attempts whose lease ran out; returns how many there were."""
-    expired = update(Job).where(Job.state == JobState.RUNNING, Job.lease_expires_at < now)
     failure = Failure("worker_lost", "The worker that trained it vanished.", retryable=True)
-    return _change(session, expired, **_after_failure(failure, Job.attempt < max_attempts, now))
+    expired = (Job.state == JobState.RUNNING, Job.lease_expires_at < now)
+    num_expired = 0
+    for job_id in session.scalars(select(Job.id).where(*expired).order_by(Job.id)).all():
+        lost = update(Job).where(Job.id == job_id, *expired)
+        if change(session, lost, **_after_failure(failure, max_attempts, now)):
+            _tell_failure(session, job_id, failure, now)
+            num_expired += 1
+    return num_expired
 
 
-def change_own(session: Session, lease: Lease, **values: Any) -> None:
-    """Change columns of a running job, and hold its row until the transaction ends.
-
-    Raises:
-        LeaseLostError: the lease is no longer valid; nothing was written.
-    """
-    own = update(Job).where(Job.id == lease.job_id, Job.lease_token == lease.token)
-    if not _change(session, own, **values):
-        raise LeaseLostError(f"job {lease.job_id} is no longer this attempt's")
+def cancel(session: Session, job_id: str, now: datetime) -> bool:
+    """End a job that waits or runs, whose attempt loses its lease; False if it was over."""
+    active = _in_state(job_id, JobState.QUEUED, JobState.RUNNING)
+    if not change(session, active, state=JobState.CANCELLED, finished_at=now, **_NO_LEASE):
+        return False
+    _tell_end(session, job_id, JobState.CANCELLED, now)
+    return True
 
 
-def find_document_id(session: Session, lease: Lease) -> str:
-    """Return the document of a job whose row is held."""
-    return session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()
+def retry(session: Session, job_id: str, now: datetime) -> bool:
+    """Queue a failed or cancelled job again, to go on where it was; False if it is neither."""
+    over = _in_state(job_id, JobState.FAILED, JobState.CANCELLED)
+    waiting = {"state": JobState.QUEUED, "finished_at": None, "dispatched_at": None}
+    if not change(session, over, **waiting, failed_attempts=0, **_NO_STAGE, **_NO_FAILURE):
+        return False
+    events.add(session, job_id, EventKind.LOG, {"message": "queued again"}, now)
+    return True
+
+
+def forget_checkpoint(session: Session, job_id: str) -> str | None:
+    """Give up going on where a job that is over was; returns the key of what it has left."""
+    key = session.scalar(select(Job.checkpoint_key).where(Job.id == job_id))
+    change(session, update(Job).where(Job.id == job_id), checkpoint_key=None)
+    return key
 
 
 _NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-_NO_STAGE: dict[str, Any] = {"stage": None, "completed": None, "total": None, "unit": None}
+_NO_STAGE: dict[str, Any] = dict.fromkeys(
+    ("stage", "completed", "total", "unit", "stage_started_at", "stage_start")
+)
 _NO_FAILURE: dict[str, Any] = {"error_code": None, "error": None, "retryable": None}
 
 
-def _after_failure(failure: Failure, again: ColumnElement[bool], now: datetime) -> dict[str, Any]:
+def _in_state(job_id: str, *states: JobState) -> Update:
+    return update(Job).where(Job.id == job_id, Job.state.in_(states))
+
+
+def _after_failure(failure: Failure, max_attempts: int, now: datetime) -> dict[str, Any]:
+    again: ColumnElement[bool] = Job.failed_attempts + 1 < max_attempts
+    final = literal(now, UtcDateTime())
     return {
-        "state": case((again, JobState.QUEUED), else_=JobState.FAILED),
-        "finished_at": case((again, null()), else_=literal(now, UtcDateTime())),
+        "state": case((again, JobState.QUEUED), else_=JobState.FAILED)
+        if failure.retryable
+        else JobState.FAILED,
+        "finished_at": case((again, null()), else_=final) if failure.retryable else now,
+        "failed_attempts": Job.failed_attempts + 1,
         "dispatched_at": None,
         "error_code": failure.code,
         "error": failure.detail,
@@ -200,13 +230,11 @@ def _after_failure(failure: Failure, again: ColumnElement[bool], now: datetime) 
     }
 
 
-def _change(session: Session, statement: Update, **values: Any) -> int:
-    result = session.execute(
-        statement.values(**values).execution_options(synchronize_session=False)
-    )
-    return cast(CursorResult[Any], result).rowcount
+def _tell_end(session: Session, job_id: str, state: JobState, now: datetime) -> None:
+    events.add(session, job_id, EventKind.DONE, {"status": state}, now)
 
 
-def _update_document(session: Session, lease: Lease, **values: Any) -> None:
-    document = update(Document).where(Document.id == find_document_id(session, lease))
-    _change(session, document, **values)
+def _tell_failure(session: Session, job_id: str, failure: Failure, now: datetime) -> None:
+    state = session.scalars(select(Job.state).where(Job.id == job_id)).one()
+    data = {"code": failure.code, "detail": failure.detail, "status": state}
+    events.add(session, job_id, EventKind.ERROR, data, now)

@@ -17,9 +17,14 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+LOCAL_OWNER = "local"
+_ACTIVE = "state IN ('queued', 'running')"
 
 
 class JobState(StrEnum):
@@ -38,7 +43,13 @@ class EventKind(StrEnum):
     STAGE = "stage"
     """A stage began."""
     METRIC = "metric"
-    """The trainer took an optimiser step."""
+    """The trainer took an optimiser step; after a resume, a step may be told of again."""
+    LOG = "log"
+    """Something else that a person may want to know."""
+    DONE = "done"
+    """The job ended without an error: its memory is ready, or it was cancelled."""
+    ERROR = "error"
+    """An attempt failed; the job waits for another one, or has failed for good."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -94,9 +105,8 @@ class Document(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     """Of the uploaded bytes."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
-    preset: Mapped[str] = mapped_column(String(100))
-    method: Mapped[dict[str, Any]]
-    """All method settings, resolved at upload: a later change of the preset does not reach it."""
+    owner: Mapped[str] = mapped_column(String(30), server_default=LOCAL_OWNER, index=True)
+    """Whose it is; everybody is `local` where nobody has a key."""
     num_characters: Mapped[int | None] = mapped_column(BigInteger)
     """Length of the text; null until it was parsed."""
     num_tokens: Mapped[int | None] = mapped_column(BigInteger)
@@ -105,7 +115,10 @@ class Document(Base):
 
 
 class Job(Base):
-    """One run, of several attempts at most, that turns a document into an adapter."""
+    """One run, of several attempts at most, that turns a document into an adapter.
+
+    A document has one for each version of its memory; at most the newest waits or runs.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -114,17 +127,44 @@ class Job(Base):
         ),
         CheckConstraint("(state = 'running') = (lease_token IS NOT NULL)", name="lease"),
         Index(None, "state", "dispatched_at"),
+        UniqueConstraint("document_id", "version"),
+        Index(
+            "uq_jobs_active",
+            "document_id",
+            unique=True,
+            sqlite_where=text(_ACTIVE),
+            postgresql_where=text(_ACTIVE),
+        ),
     )
 
     id: Mapped[str] = _id()
     document_id: Mapped[str] = _parent("documents.id")
+    version: Mapped[int]
+    """Counts a document's jobs from 1, whatever the clock did: the greatest is the newest."""
+    preset: Mapped[str] = mapped_column(String(100))
+    method: Mapped[dict[str, Any]]
+    """All method settings, resolved when it was asked for: a later change of the preset does not
+    reach it."""
+    priority: Mapped[int] = mapped_column(server_default="0")
+    """Of waiting jobs, those with the greatest go first."""
+    device_kind: Mapped[str | None] = mapped_column(String(20))
+    """`cpu` or `cuda`: only such workers take it; null lets any."""
     state: Mapped[str] = mapped_column(String(20))
     attempt: Mapped[int]
     """Attempts begun so far."""
+    failed_attempts: Mapped[int] = mapped_column(server_default="0")
+    """Those that failed since somebody last asked for the job."""
     stage: Mapped[str | None] = mapped_column(String(50))
     completed: Mapped[int | None]
     total: Mapped[int | None]
     unit: Mapped[str | None] = mapped_column(String(50))
+    stage_started_at: Mapped[datetime | None]
+    stage_start: Mapped[int | None]
+    """Units that were done when the running attempt entered the stage: what it resumed from."""
+    pairs_tried: Mapped[int] = mapped_column(server_default="0")
+    """Places of the text that question/answer pairs were asked for; those after it are left."""
+    checkpoint_key: Mapped[str | None] = mapped_column(String(300))
+    """Where the store has the state of the training, to go on from."""
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     """Why the last attempt failed, in one sentence."""
@@ -142,7 +182,7 @@ class Job(Base):
 
 
 class Adapter(Base):
-    """The published file of one job. A document answers from its newest."""
+    """The published file of one job. A document answers from that of its newest job with one."""
 
     __tablename__ = "adapters"
 
@@ -163,13 +203,16 @@ class Adapter(Base):
 
 
 class QAPairRow(Base):
-    """A question/answer pair written in a job's running or last attempt."""
+    """A question/answer pair written for a job."""
 
     __tablename__ = "qa_pairs"
+    __table_args__ = (UniqueConstraint("job_id", "number"),)
 
     id: Mapped[str] = _id()
     document_id: Mapped[str] = _parent("documents.id")
     job_id: Mapped[str] = _parent("jobs.id")
+    number: Mapped[int]
+    """Counts a job's pairs from 0, in the order in which they were written."""
     question: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text)
     evidence: Mapped[str] = mapped_column(Text)
@@ -180,10 +223,13 @@ class QAPairRow(Base):
 
 
 class Event(Base):
-    """Something that happened in a job, in the order of the ids."""
+    """Something that happened in a job, in the order of the ids. Never changed, never taken back.
+
+    Whoever adds one holds the job's row, so that ids come in the order of the commits.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "job_id", "kind", "id"),)
+    __table_args__ = (Index(None, "job_id", "kind", "id"), Index(None, "job_id", "id"))
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

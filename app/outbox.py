@@ -6,13 +6,18 @@ The rows are the truth, so any number of processes may do this at the same time.
 import threading
 import time
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import jobs
 from app.clock import utc_now
-from app.db import Database
+from app.db import Database, after_commit
 from app.dispatch import RESEND_SECONDS, Dispatcher
+from app.models import Job, JobState
 from app.storage import Store
 
 _TIDY_SECONDS = 3600.0
@@ -21,19 +26,33 @@ _log = structlog.get_logger()
 
 def dispatch(database: Database, dispatcher: Dispatcher, job_id: str) -> bool:
     """Send one queued job's message; False if the broker is away and a sweep has to do it."""
-    sent = dispatcher.send(job_id)
+    with database.reading() as session:
+        device_kind = session.scalar(select(Job.device_kind).where(Job.id == job_id))
+    sent = dispatcher.send(job_id, device_kind)
     if sent:
         with database.writing() as session:
             jobs.mark_dispatched(session, job_id, utc_now())
     return sent
 
 
-def sweep(database: Database, dispatcher: Dispatcher, max_attempts: int, now: datetime) -> None:
-    """Take jobs from vanished workers, and send all that wait and were not sent."""
+def dispatch_after_commit(
+    session: Session, database: Database, dispatcher: Dispatcher, job: Job
+) -> None:
+    """Send a job's message once the transaction is committed, if it waits and was not sent."""
+    if job.state == JobState.QUEUED and job.dispatched_at is None:
+        after_commit(session, partial(dispatch, database, dispatcher, job.id))
+
+
+def expire(database: Database, max_attempts: int, now: datetime) -> None:
+    """Take jobs from vanished workers."""
     with database.writing() as session:
         num_expired = jobs.expire(session, max_attempts, now)
     if num_expired:
         _log.warning("leases_expired", num_jobs=num_expired)
+
+
+def send_waiting(database: Database, dispatcher: Dispatcher, now: datetime) -> None:
+    """Send all jobs that wait and were not sent."""
     with database.reading() as session:
         unsent = jobs.find_unsent(session, now, timedelta(seconds=RESEND_SECONDS))
     for job_id in unsent:
@@ -52,9 +71,11 @@ class Sweeper:
         *,
         max_attempts: int,
         pause_seconds: float,
+        lease_seconds: float,
     ) -> None:
         self._database, self._dispatcher, self._store = database, dispatcher, store
         self._max_attempts, self._pause_seconds = max_attempts, pause_seconds
+        self._lease_seconds = lease_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -68,15 +89,21 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        tidy_at = time.monotonic()
+        expire_at = tidy_at = time.monotonic()
         while True:
             try:
-                sweep(self._database, self._dispatcher, self._max_attempts, utc_now())
+                if time.monotonic() >= expire_at:
+                    expire(self._database, self._max_attempts, utc_now())
+                send_waiting(self._database, self._dispatcher, utc_now())
                 if time.monotonic() >= tidy_at:
                     tidy_at = time.monotonic() + _TIDY_SECONDS
                     self._store.discard_abandoned()
+            except OperationalError as error:
+                # No worker could renew its lease meanwhile: each gets the time to do so.
+                expire_at = time.monotonic() + self._lease_seconds
+                _log.warning("database_away", error=str(error.orig))
             except Exception:
-                # The thread's edge: a database or disk that is away now may be back next time.
+                # The thread's edge: a disk that is full now may have room next time.
                 _log.exception("sweep_failed")
             if self._stopping.wait(self._pause_seconds):
                 return

@@ -77,6 +77,17 @@ class Settings(BaseSettings):
     """Attempts at a job before it is failed."""
     job_timeout_seconds: PositiveFloat = 86_400.0
     """Longest run of one attempt."""
+    checkpoint_seconds: PositiveFloat = 5.0
+    """Time between two checkpoints of a training, at least; more where they take long to write."""
+    grace_seconds: PositiveFloat = 20.0
+    """A worker that has to stop gives its training so long to reach a checkpoint."""
+    devices: str = ""
+    """Devices, separated by commas, that one worker trains on at the same time, a job on each;
+    unset is the one of `LIFT_DEVICE`."""
+    trainer_memory_bytes: PositiveInt | None = None
+    """A trainer that holds more main memory is stopped and its job failed; unset sets no limit."""
+    trainer_idle_seconds: PositiveFloat = 300.0
+    """A trainer without work keeps the base model loaded for so long."""
 
     @property
     def base_model(self) -> dict[str, Any]:
@@ -88,6 +99,12 @@ class Settings(BaseSettings):
             "dtype": self.dtype,
             "quantization": self.quantization,
         }
+
+    @property
+    def training_devices(self) -> tuple[str, ...]:
+        """The devices that a worker trains on, at least one."""
+        named = tuple(name.strip() for name in self.devices.split(",") if name.strip())
+        return named or (self.device,)
 
     @property
     def resolved_database_url(self) -> str:
@@ -110,5 +127,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "LIFT_LEASE_SECONDS must be more than LIFT_HEARTBEAT_SECONDS: a lease has to last "
                 "until it is renewed"
+            )
+        if self.lease_seconds <= self.grace_seconds + self.heartbeat_seconds:
+            raise ValueError(
+                "LIFT_LEASE_SECONDS must be more than LIFT_GRACE_SECONDS and "
+                "LIFT_HEARTBEAT_SECONDS together: a stopping worker may still write its checkpoint"
+            )
+        if len({name.partition(":")[0] for name in self.training_devices}) > 1:
+            raise ValueError(
+                "LIFT_DEVICES must name devices of one kind: run a worker for each kind"
             )
         return self

@@ -10,24 +10,24 @@ from sqlalchemy.orm import Session
 from app import attempts, jobs
 from app.clock import new_id
 from app.db import Database
-from app.jobs import Lease, PublishedAdapter
+from app.jobs import PublishedAdapter
+from app.leases import Lease
 from app.lift.presets import PRESETS
-from app.models import Document, Job
+from app.models import LOCAL_OWNER, Document, Job
 from app.storage import Store, adapter_key, text_key
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def add_document(session: Session) -> Document:
+def add_document(session: Session, owner: str = LOCAL_OWNER) -> Document:
     """Add a document without files."""
     document = Document(
         id=new_id("doc"),
         title="Title",
         sha256="0" * 64,
         size_bytes=1,
-        preset="quick",
-        method=asdict(PRESETS["quick"]),
+        owner=owner,
         created_at=NOON,
     )
     session.add(document)
@@ -35,10 +35,30 @@ def add_document(session: Session) -> Document:
     return document
 
 
-def add_job(database: Database) -> str:
+def add_job(
+    database: Database, owner: str = LOCAL_OWNER, *, priority: int = 0, kind: str | None = None
+) -> str:
     """Add a document with a queued job, and return the job's id."""
     with database.writing() as session:
-        return jobs.create(session, add_document(session).id, NOON).id
+        document = add_document(session, owner)
+        return queue_job(session, document.id, priority=priority, kind=kind).id
+
+
+def queue_job(
+    session: Session, document_id: str, *, priority: int = 0, kind: str | None = None
+) -> Job:
+    """Queue a job with the preset `quick` for a document."""
+    job = jobs.create(
+        session,
+        document_id,
+        "quick",
+        asdict(PRESETS["quick"]),
+        NOON,
+        priority=priority,
+        device_kind=kind,
+    )
+    session.flush()
+    return job
 
 
 def claim(database: Database, job_id: str, now: datetime = NOON) -> Lease:
@@ -50,9 +70,10 @@ def claim(database: Database, job_id: str, now: datetime = NOON) -> Lease:
 
 
 def parse(database: Database, store: Store, document_id: str, text: str = "Its text.") -> Lease:
-    """Begin the attempt at a document's job and finish its parsing."""
+    """Begin the attempt at a document's newest job and finish its parsing."""
     with database.reading() as session:
-        job_id = session.scalars(select(Job.id).where(Job.document_id == document_id)).one()
+        own = select(Job.id).where(Job.document_id == document_id).order_by(Job.version.desc())
+        job_id = session.scalars(own.limit(1)).one()
     lease = claim(database, job_id)
     store.put(text_key(document_id), BytesIO(text.encode()))
     with database.writing() as session:
@@ -60,13 +81,14 @@ def parse(database: Database, store: Store, document_id: str, text: str = "Its t
     return lease
 
 
-def make_ready(database: Database, store: Store, document_id: str) -> None:
+def make_ready(
+    database: Database, store: Store, document_id: str, sha256: str = "a" * 64
+) -> None:
     """Bring a queued document to its adapter."""
     lease = parse(database, store, document_id)
-    stored = store.put(adapter_key(document_id, "a" * 64), BytesIO(b"adapter"))
-    adapter = PublishedAdapter(
-        "a" * 64, stored.size_bytes, adapter_key(document_id, "a" * 64), "base", {}
-    )
+    key = adapter_key(document_id, sha256)
+    stored = store.put(key, BytesIO(b"adapter"))
+    adapter = PublishedAdapter(sha256, stored.size_bytes, key, "base", {})
     with database.writing() as session:
         jobs.finish(session, lease, adapter, 1234, NOON)
 

@@ -9,17 +9,19 @@ os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
+from kombu.entity import Queue
 
-from app.dispatch import QUEUE, broker_options
+from app.dispatch import broker_options, queue_of
 from app.embedded.tether import die_with
 from app.logs import configure_logging
 from app.settings import Settings
+from workers.devices import queues
 
 _OPTIONS: dict[str, Any] = {
     # A message is an id in JSON: whoever can write to the broker cannot run code here.
     "task_serializer": "json",
     "accept_content": ["json"],
-    "task_default_queue": QUEUE,
+    "task_default_queue": queue_of(None),
     # The rows are the results.
     "task_ignore_result": True,
     # A message is done when its task has ended, not when it begins: the broker gives it to
@@ -28,8 +30,6 @@ _OPTIONS: dict[str, Any] = {
     "task_reject_on_worker_lost": True,
     # A worker takes one job and no other in advance, which would wait behind it.
     "worker_prefetch_multiplier": 1,
-    # One training at a time: it uses the whole accelerator, or all cores.
-    "worker_concurrency": 1,
     # A process of its own for the task: a worker stays reachable, and can stop it.
     "worker_pool": "prefork",
     # A broker that is away now comes back; until then, the rows wait.
@@ -37,7 +37,8 @@ _OPTIONS: dict[str, Any] = {
     "broker_connection_max_retries": None,
     # Training needs no broker: losing it for a moment must not throw hours away.
     "worker_cancel_long_running_tasks_on_connection_loss": False,
-    # A stopping worker lets a job that is just being published end.
+    # A stopping worker lets a job that is just being published end. Then the task is interrupted,
+    # and gives its trainer LIFT_GRACE_SECONDS to save what it has.
     "worker_soft_shutdown_timeout": 2.0,
     # Our logs are JSON on stderr already.
     "worker_redirect_stdouts": False,
@@ -49,7 +50,13 @@ def make_app(settings: Settings) -> Celery:
     celery = Celery("lift", broker=settings.broker_url, include=["workers.tasks"])
     # Redis hands out unacknowledged messages again after this time, however busy their worker.
     transport = broker_options(settings.job_timeout_seconds)
-    celery.conf.update(_OPTIONS, broker_transport_options=transport)
+    celery.conf.update(
+        _OPTIONS,
+        broker_transport_options=transport,
+        # One training a device: it uses the whole accelerator, or all cores.
+        worker_concurrency=len(settings.training_devices),
+        task_queues=[Queue(name) for name in queues(settings)],
+    )
     return celery
 
 

@@ -4,18 +4,23 @@ A few writes a second at most: figures and progress in between wait for the next
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import attempts
 from app.clock import utc_now
 from app.db import Database
-from app.jobs import Lease, LeaseLostError
-from app.lift.observer import QAPair, StepMetrics
+from app.leases import Lease, LeaseLostError
+from app.lift.observer import QAPair, Stage, StepMetrics
+from workers.checkpoints import CheckpointKeeper
+from workers.drain import Drain
+from workers.patience import write_patiently
 
 _SECONDS_BETWEEN_WRITES = 0.5
 _log = structlog.get_logger()
@@ -25,9 +30,15 @@ class Reporter:
     """The method's observer. Its calls raise `LeaseLostError` once the lease is not valid."""
 
     def __init__(
-        self, database: Database, lease: Lease, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        lease: Lease,
+        keeper: CheckpointKeeper,
+        drain: Drain,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._lease, self._clock = database, lease, clock
+        self._keeper, self._drain = keeper, drain
         self._completed: int | None = None
         self._metrics: list[StepMetrics] = []
         self._written_at = -_SECONDS_BETWEEN_WRITES
@@ -39,46 +50,66 @@ class Reporter:
         """Write what waits; an error that is on its way out matters more than one met here."""
         ignored = (LeaseLostError, OperationalError) if error_type else ()
         with suppress(*ignored):
-            self.flush()
+            self._flush_patiently()
 
-    def stage_started(self, stage: str, total: int, unit: str) -> None:
+    def stage_started(self, stage: str, total: int, unit: str, completed: int = 0) -> None:
         """Write at once that a stage begins, behind all that belongs to the one before."""
-        self.flush()
-        with self._database.writing() as session:
-            attempts.start_stage(session, self._lease, stage, total, unit, utc_now())
+        self._drain.wait_for_saving(waits=stage == Stage.TRAIN)
+        self._flush_patiently()
+        write_patiently(
+            self._database,
+            lambda session: attempts.start_stage(
+                session, self._lease, stage, total, unit, utc_now(), completed
+            ),
+        )
 
     def progressed(self, completed: int) -> None:
         """Note how many units of the stage are done."""
         self._completed = completed
         self._write_if_due()
 
-    def qa_pair_written(self, pair: QAPair) -> None:
-        """Write a question/answer pair at once: each has taken seconds to make."""
-        with self._database.writing() as session:
-            attempts.add_qa_pair(session, self._lease, pair)
+    def pairs_written(self, pairs: Sequence[QAPair], num_tried: int) -> None:
+        """Write question/answer pairs at once: each batch has taken seconds to make."""
+        write_patiently(
+            self._database,
+            lambda session: attempts.add_pairs(session, self._lease, pairs, num_tried),
+        )
 
     def step_taken(self, metrics: StepMetrics) -> None:
         """Note an optimiser step's figures."""
         self._metrics.append(metrics)
         self._write_if_due()
 
-    def flush(self) -> None:
-        """Write all that waits."""
-        if self._completed is None and not self._metrics:
-            return
-        with self._database.writing() as session:
-            if self._completed is not None:
-                attempts.record_progress(session, self._lease, self._completed)
-            for metrics in self._metrics:
-                attempts.add_metric(session, self._lease, metrics, utc_now())
-        self._completed, self._metrics = None, []
+    def checkpoint_offered(self, step: int, write: Callable[[Path], None]) -> None:
+        """Leave it to the keeper."""
+        self._keeper.offer(step, write)
+
+    def told(self, message: str) -> None:
+        """Write a sentence for the document's owner at once."""
+        write_patiently(
+            self._database,
+            lambda session: attempts.add_log(session, self._lease, message, utc_now()),
+        )
+
+    def _flush_patiently(self) -> None:
+        if self._completed is not None or self._metrics:
+            write_patiently(self._database, self._write)
+            self._completed, self._metrics = None, []
+
+    def _write(self, session: Session) -> None:
+        if self._completed is not None:
+            attempts.record_progress(session, self._lease, self._completed)
+        for metrics in self._metrics:
+            attempts.add_metric(session, self._lease, metrics, utc_now())
 
     def _write_if_due(self) -> None:
         if self._clock() - self._written_at < _SECONDS_BETWEEN_WRITES:
             return
         self._written_at = self._clock()
         try:
-            self.flush()
+            with self._database.writing() as session:
+                self._write(session)
+            self._completed, self._metrics = None, []
         except OperationalError as error:
             # Training goes on without the database; what waits is written when it is back.
             _log.warning("report_delayed", job_id=self._lease.job_id, error=str(error.orig))

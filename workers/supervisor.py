@@ -1,65 +1,139 @@
-"""Sees one attempt through: claims the job, runs a trainer, keeps the lease, reports the end.
+"""Sees one job through one attempt: takes it, has a trainer work on it, keeps the lease, reports.
 
 The trainer is a process of its own, so that whatever happens to it (a crash, no memory, a hang)
 ends the attempt and neither this worker nor, on an accelerator, its successor. Imports no torch.
 """
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import jobs
 from app.clock import utc_now
 from app.db import Database
-from app.jobs import Failure, Lease, LeaseLostError
+from app.jobs import Failure
+from app.leases import Lease, LeaseLostError, is_valid
+from app.models import Job
 from app.settings import Settings
+from workers.patience import write_patiently
 from workers.process import TrainerProcess
+from workers.warm import WarmTrainer
 
+_LOOK_SECONDS = 1.0
+_LEAVE_SECONDS = 5.0  # for a trainer to find out by itself that the job is over
 _log = structlog.get_logger()
 
 
-def supervise(database: Database, settings: Settings, job_id: str, command: Sequence[str]) -> None:
-    """Run `command` as the trainer of a waiting job, until it ends or may not go on.
+class OverError(Exception):
+    """The attempt may not go on."""
 
-    The attempt ends in the row, whatever happens here: what interrupts this function, such as a
-    worker that has to stop, gives the job back untried.
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+def supervise(database: Database, settings: Settings, job_id: str, trainers: WarmTrainer) -> None:
+    """Have a trainer work on the job that is next, until it ends or may not go on.
+
+    `job_id` is what the message named: a sign that a job waits there. The attempt ends in the row,
+    whatever happens here: what interrupts this function, such as a worker that has to stop, gives
+    the job back.
     """
     lease = _claim(database, settings, job_id)
     if lease is None:
-        _log.info("job_not_waiting", job_id=job_id)
+        _log.info("no_job_waits", message_job_id=job_id)
         return
     try:
-        with TrainerProcess(command, lease.token) as trainer:
-            failure = _watch(database, settings, lease, trainer)
-        _report(database, settings, lease, failure)
+        failure = _run(database, settings, lease, trainers)
+        if failure:
+            _report(database, settings, lease, failure)
     except LeaseLostError:
-        _log.info("lease_lost", job_id=job_id)
+        _log.info("lease_lost", job_id=lease.job_id)
     except BaseException:
         _release(database, lease)
         raise
 
 
 def _claim(database: Database, settings: Settings, job_id: str) -> Lease | None:
-    with database.writing() as session:
-        return jobs.claim(session, job_id, utc_now(), timedelta(seconds=settings.lease_seconds))
+    duration = timedelta(seconds=settings.lease_seconds)
+
+    def claim(session: Session) -> Lease | None:
+        named = session.get(Job, job_id)
+        if named is None:  # its document was deleted
+            return None
+        return jobs.claim_next(session, named.device_kind, utc_now(), duration)
+
+    return write_patiently(database, claim)
 
 
-def _watch(
-    database: Database, settings: Settings, lease: Lease, trainer: TrainerProcess
-) -> Failure:
-    """Wait for the trainer's end; return the failure that it is if no result was written."""
-    _log.info("trainer_started", job_id=lease.job_id, pid=trainer.pid)
-    deadline = time.monotonic() + settings.job_timeout_seconds
-    while not trainer.ended_within(settings.heartbeat_seconds):
-        if time.monotonic() > deadline:
-            limit = f"{settings.job_timeout_seconds:g} seconds"
-            return Failure("timed_out", f"Training took longer than {limit}.", retryable=False)
-        _renew(database, settings, lease)
+def _run(
+    database: Database, settings: Settings, lease: Lease, trainers: WarmTrainer
+) -> Failure | None:
+    """Return the failure that the attempt's end is if no result was written; None for no failure.
+
+    A worker that has to stop gives the trainer time to save its work; one whose time is up, none.
+    """
+    over: Failure | None = None
+    with trainers.lent(settings.grace_seconds) as trainer:
+        trainer.begin(lease)
+        _log.info("attempt_started", job_id=lease.job_id, pid=trainer.pid)
+        try:
+            _watch(database, settings, lease, trainer)
+        except (OverError, LeaseLostError) as error:
+            trainer.stop(0.0)
+            if isinstance(error, LeaseLostError):
+                raise
+            over = error.failure
+    if over or trainer.is_free:
+        return over
     return Failure("trainer_died", trainer.describe_end(), retryable=True)
+
+
+def _watch(database: Database, settings: Settings, lease: Lease, trainer: TrainerProcess) -> None:
+    """Wait for the end of the trainer's attempt.
+
+    Raises:
+        OverError: it takes too long, or too much memory.
+        LeaseLostError: the job was cancelled, deleted, or given to another.
+    """
+    now = time.monotonic()
+    deadline, renew_at = now + settings.job_timeout_seconds, now + settings.heartbeat_seconds
+    while not trainer.has_ended_attempt(min(_LOOK_SECONDS, settings.heartbeat_seconds)):
+        _require_limits(settings, trainer, deadline)
+        if not _is_ours(database, lease):
+            if not trainer.has_ended_attempt(_LEAVE_SECONDS):
+                raise LeaseLostError(f"job {lease.job_id} is no longer this attempt's")
+            return
+        if time.monotonic() >= renew_at:
+            renew_at = time.monotonic() + settings.heartbeat_seconds
+            _renew(database, settings, lease)
+
+
+def _require_limits(settings: Settings, trainer: TrainerProcess, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        detail = f"Training took longer than {settings.job_timeout_seconds:g} seconds."
+        raise OverError(Failure("timed_out", detail, retryable=False))
+    most = settings.trainer_memory_bytes
+    if most and (held := trainer.resident_bytes()) > most:
+        raise OverError(
+            Failure(
+                "memory_limit",
+                f"The trainer held {held} bytes; LIFT_TRAINER_MEMORY_BYTES allows {most}.",
+                retryable=False,
+            )
+        )
+
+
+def _is_ours(database: Database, lease: Lease) -> bool:
+    try:
+        with database.reading() as session:
+            return is_valid(session, lease)
+    except OperationalError:
+        return True  # nobody can take it either while the database is away
 
 
 def _renew(database: Database, settings: Settings, lease: Lease) -> None:
@@ -74,8 +148,11 @@ def _renew(database: Database, settings: Settings, lease: Lease) -> None:
 def _report(database: Database, settings: Settings, lease: Lease, failure: Failure) -> None:
     """Write the failure, unless the trainer has written the attempt's end itself."""
     with suppress(LeaseLostError):
-        with database.writing() as session:
-            jobs.fail_attempt(session, lease, failure, settings.max_attempts, utc_now())
+        most = settings.max_attempts
+        write_patiently(
+            database,
+            lambda session: jobs.fail_attempt(session, lease, failure, most, utc_now()),
+        )
         _log.warning("attempt_failed", job_id=lease.job_id, code=failure.code, error=failure.detail)
 
 

@@ -1,25 +1,45 @@
-"""The one task: see one job through one attempt. The message carries the job's id only."""
+"""The one task: see a job through one attempt. The message carries an id only."""
 
+import os
 import sys
+
+from celery.signals import worker_process_shutdown
 
 from app.db import Database
 from app.dispatch import TRAIN_DOCUMENT
 from app.settings import Settings
 from workers.celery import app
+from workers.devices import own_device
 from workers.supervisor import supervise
+from workers.warm import WarmTrainer
+
+TRAINER = [sys.executable, "-P", "-m", "workers.trainer"]
+"""The command that starts a trainer's process."""
 
 
-def trainer_command(job_id: str) -> list[str]:
-    """Return the command that trains one job's document."""
-    return [sys.executable, "-P", "-m", "workers.trainer", job_id]
+class _Kept:
+    """What a process of the pool keeps between its tasks."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.database = Database(self.settings.resolved_database_url)
+        device = own_device(self.settings.training_devices)
+        self.trainers = WarmTrainer(TRAINER, {"LIFT_DEVICE": device})
+
+
+_kept: dict[int, _Kept] = {}
+"""By process: what was made before a fork is the parent's."""
 
 
 @app.task(name=TRAIN_DOCUMENT)
 def train_document(job_id: str) -> None:
-    """Train the document of a job, unless another worker does or the job is over."""
-    settings = Settings()
-    database = Database(settings.resolved_database_url)
-    try:
-        supervise(database, settings, job_id, trainer_command(job_id))
-    finally:
-        database.dispose()
+    """Train the document that is next where this job waits, if one does."""
+    kept = _kept.get(os.getpid()) or _kept.setdefault(os.getpid(), _Kept())
+    supervise(kept.database, kept.settings, job_id, kept.trainers)
+
+
+@worker_process_shutdown.connect
+def _stop_trainer(**_: object) -> None:
+    if kept := _kept.pop(os.getpid(), None):
+        kept.trainers.stop()
+        kept.database.dispose()

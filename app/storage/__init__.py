@@ -3,7 +3,7 @@
 `Store` says what one can do; a folder and an S3 bucket can do it.
 """
 
-from app.storage.keys import adapter_key, checkpoint_key, source_key, text_key
+from app.storage.keys import adapter_key, checkpoint_folder, checkpoint_key, source_key, text_key
 from app.storage.opening import UnsupportedStoreError, open_store
 from app.storage.store import DamagedFileError, Store, StoredFile, StoredKey, StoreError
 
@@ -15,6 +15,7 @@ __all__ = [
     "StoredKey",
     "UnsupportedStoreError",
     "adapter_key",
+    "checkpoint_folder",
     "checkpoint_key",
     "open_store",
     "source_key",

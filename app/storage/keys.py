@@ -30,4 +30,9 @@ def adapter_key(document_id: str, sha256: str) -> str:
 
 def checkpoint_key(document_id: str, job_id: str, attempt: int, step: int) -> str:
     """Key of a training's state behind an optimiser step."""
-    return f"{document_prefix(document_id)}/checkpoints/{job_id}-{attempt}-{step}.safetensors"
+    return f"{checkpoint_folder(document_id)}/{job_id}-{attempt}-{step}.safetensors"
+
+
+def checkpoint_folder(document_id: str) -> str:
+    """Key below which all checkpoints of a document lie."""
+    return f"{document_prefix(document_id)}/checkpoints"

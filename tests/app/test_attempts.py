@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from app import attempts, jobs
 from app.db import Database
-from app.jobs import Failure, Lease, LeaseLostError, PublishedAdapter
+from app.jobs import Failure, PublishedAdapter
+from app.leases import Lease, LeaseLostError
 from app.lift.observer import QAPair, StepMetrics
 from app.models import Adapter, Document, Event, Job, QAPairRow
 from tests.rows import MINUTE, NOON, add_job, claim, get_job
@@ -25,27 +26,69 @@ WRITES: dict[str, Callable[[Session, Lease], None]] = {
     "record_progress": lambda session, lease: attempts.record_progress(session, lease, 1),
     "record_parsed": lambda session, lease: attempts.record_parsed(session, lease, 1),
     "add_metric": lambda session, lease: attempts.add_metric(session, lease, METRICS, NOON),
-    "add_qa_pair": lambda session, lease: attempts.add_qa_pair(session, lease, PAIR),
+    "add_pairs": lambda session, lease: attempts.add_pairs(session, lease, [PAIR], 1),
+    "add_log": lambda session, lease: attempts.add_log(session, lease, "So.", NOON),
+    "replace_checkpoint": lambda session, lease: swallow(
+        attempts.replace_checkpoint(session, lease, "key")
+    ),
+    "forget_work": lambda session, lease: attempts.forget_work(session, lease),
     "finish": lambda session, lease: jobs.finish(session, lease, ADAPTER, 1, NOON),
     "fail_attempt": lambda session, lease: jobs.fail_attempt(session, lease, CRASH, 3, NOON),
     "release": lambda session, lease: jobs.release(session, lease),
 }
 
 
-def test_claim_drops_what_the_attempt_before_made(database: Database) -> None:
-    """A new attempt starts without the pairs and figures of the one that failed."""
+def test_next_attempt_finds_what_the_one_before_left(database: Database) -> None:
+    """Pairs in the order of their writing, the place to go on from, and the checkpoint."""
     job_id = add_job(database)
     lease = claim(database, job_id)
+    pairs = [QAPair(f"Question {n}?", "Ada.", "Ada wrote it.", 90 - n, n == 2) for n in range(3)]
     with database.writing() as session:
-        attempts.add_qa_pair(session, lease, PAIR)
-        attempts.add_metric(session, lease, METRICS, NOON)
+        attempts.add_pairs(session, lease, pairs[:2], 4)
+        attempts.add_pairs(session, lease, pairs[2:], 5)
+        attempts.replace_checkpoint(session, lease, "key")
         jobs.fail_attempt(session, lease, CRASH, 3, NOON)
 
-    claim(database, job_id)
+    lease = claim(database, job_id)
 
     with database.reading() as session:
-        assert session.scalars(select(QAPairRow)).all() == []
-        assert session.scalars(select(Event)).all() == []
+        assert attempts.find_left(session, lease) == (pairs, 5, "key")
+
+
+def test_replaced_checkpoint_is_named(database: Database) -> None:
+    """Whoever replaces a checkpoint learns which file is of no more use."""
+    lease = claim(database, add_job(database))
+
+    with database.writing() as session:
+        first = attempts.replace_checkpoint(session, lease, "one")
+        second = attempts.replace_checkpoint(session, lease, "two")
+
+    assert (first, second) == (None, "one")
+
+
+def test_forgotten_work_leaves_nothing_to_go_on_from(database: Database) -> None:
+    """An attempt that cannot use what is there begins anew."""
+    lease = claim(database, add_job(database))
+
+    with database.writing() as session:
+        attempts.add_pairs(session, lease, [PAIR], 3)
+        attempts.replace_checkpoint(session, lease, "key")
+        attempts.forget_work(session, lease)
+
+    with database.reading() as session:
+        assert attempts.find_left(session, lease) == ([], 0, None)
+
+
+def test_resumed_stage_tells_where_it_began(database: Database) -> None:
+    """What an earlier attempt completed is done, and is no measure of this one's speed."""
+    job_id = add_job(database)
+    lease = claim(database, job_id)
+
+    with database.writing() as session:
+        attempts.start_stage(session, lease, "train", 40, "steps", NOON, completed=12)
+
+    job = get_job(database, job_id)
+    assert (job.completed, job.stage_start, job.stage_started_at) == (12, 12, NOON)
 
 
 def test_attempt_notes_its_stage_and_progress(database: Database) -> None:
@@ -108,6 +151,10 @@ def test_deleted_document_takes_the_lease_along(
         _write(database, lambda session: write(session, lease))
 
     assert not any(_snapshot(database).values())
+
+
+def swallow(_: object) -> None:
+    """Turn a value into none."""
 
 
 def _write(database: Database, write: Callable[[Session], None]) -> None:

@@ -7,10 +7,13 @@ from uuid import uuid4
 
 import pytest
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
 from app.db import connect
+from app.models import Base
 
 _OLD_ROWS = (
     "INSERT INTO documents (id, title, sha256, size_bytes, preset, method, created_at) "
@@ -23,6 +26,8 @@ _OLD_ROWS = (
     "INSERT INTO qa_pairs (id, document_id, job_id, question, answer, evidence, start) "
     "VALUES ('qap_1', 'doc_1', 'job_1', 'Who?', 'Ada', 'Ada did.', 3)",
 )
+
+_SECOND_PAIR = _OLD_ROWS[-1].replace("qap_1", "qap_2")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -57,6 +62,39 @@ def test_quality_comes_and_goes_without_touching_old_rows(engine: Engine) -> Non
     assert (quality, bool(held_back)) == (None, False)
     assert after == before
     assert "quality" not in columns
+
+
+def test_settings_move_to_the_job_and_back(engine: Engine) -> None:
+    """A job has the settings its document had; numbers tell versions and pairs apart."""
+    _move(engine, command.upgrade, "0001")
+    with engine.begin() as connection:
+        for row in (*_OLD_ROWS, _SECOND_PAIR):
+            connection.execute(text(row))
+        before = _rows(connection)
+
+    _move(engine, command.upgrade, "0003")
+    with engine.begin() as connection:
+        job = connection.execute(text("SELECT * FROM jobs")).mappings().one()
+        numbers = connection.execute(text("SELECT id, number FROM qa_pairs ORDER BY id")).all()
+        owner = connection.execute(text("SELECT owner FROM documents")).scalar_one()
+    _move(engine, command.downgrade, "0001")
+    with engine.connect() as connection:
+        after = _rows(connection)
+
+    assert (job["preset"], job["version"], job["failed_attempts"]) == ("quick", 1, 0)
+    assert job["method"] in ("{}", {})
+    assert [tuple(row) for row in numbers] == [("qap_1", 0), ("qap_2", 1)]
+    assert owner == "local"
+    assert after == before
+
+
+def test_newest_schema_is_what_the_models_say(engine: Engine) -> None:
+    """Nothing is left for the migration generator to find."""
+    _move(engine, command.upgrade, "head")
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
 
 
 def _rows(connection: Connection) -> list[object]:

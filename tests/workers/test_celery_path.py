@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from app.db import Database
 from app.dispatch import Dispatcher
-from app.models import JobState
+from app.models import Job, JobState
 from app.outbox import dispatch
 from app.settings import Settings
 from tests.rows import add_job, get_job
@@ -25,7 +26,7 @@ import sys
 from tests.workers.fake_trainer import command
 from workers import tasks
 from workers.celery import app
-tasks.trainer_command = lambda job_id: command(sys.argv[1], job_id)
+tasks.TRAINER = command(sys.argv[1])
 app.worker_main(["--quiet", "worker", "--loglevel", "WARNING"])
 """
 
@@ -45,12 +46,15 @@ def dispatcher(broker_settings: Settings, valkey_url: str) -> Iterator[Dispatche
 
 
 @contextmanager
-def running_worker(settings: Settings, behaviour: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_worker(
+    settings: Settings, behaviour: str, **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker whose trainers behave like that."""
     environment = os.environ | {
         "LIFT_DATA_DIR": str(settings.data_dir),
         "LIFT_BROKER_URL": settings.broker_url or "",
         "LIFT_HEARTBEAT_SECONDS": "0.2",
+        **environ,
     }
     command = [sys.executable, "-c", _WORKER, behaviour]
     with subprocess.Popen(command, env=environment) as worker:
@@ -85,16 +89,49 @@ def test_message_leads_to_a_ready_job(
 def test_stopped_worker_gives_its_job_back(
     sqlite: Database, broker_settings: Settings, dispatcher: Dispatcher, job_id: str
 ) -> None:
-    """SIGTERM ends trainer and worker; the job waits, and no attempt is counted."""
+    """SIGTERM lets the trainer save its work; the job waits, and has not failed."""
     dispatch(sqlite, dispatcher, job_id)
-    with running_worker(broker_settings, "hang") as worker:
+    with running_worker(broker_settings, "save_slowly") as worker:
         trainer = trainer_pid(broker_settings.data_dir)
         worker.terminate()
         worker.wait(60)  # an end by itself: only a hang takes so long
 
     job = get_job(sqlite, job_id)
     assert not is_running(trainer)
-    assert (job.state, job.attempt) == (JobState.QUEUED, 0)
+    assert (job.state, job.failed_attempts) == (JobState.QUEUED, 0)
+    assert job.checkpoint_key == "saved"
+
+
+def test_job_goes_to_a_worker_of_its_kind_only(
+    sqlite: Database, broker_settings: Settings, dispatcher: Dispatcher
+) -> None:
+    """A worker with a CPU leaves alone what asks for an accelerator, and names its device."""
+    picky, easy = add_job(sqlite, kind="cuda"), add_job(sqlite, kind="cpu")
+    for job_id in (picky, easy):
+        dispatch(sqlite, dispatcher, job_id)
+
+    with running_worker(broker_settings, "finish", LIFT_DEVICES="cpu"):
+        wait_until(lambda: get_job(sqlite, easy).state == JobState.READY)
+
+    assert get_job(sqlite, picky).state == JobState.QUEUED
+    assert (broker_settings.data_dir / "device").read_text() == "cpu"
+
+
+def test_worker_with_two_devices_trains_two_jobs_at_once(
+    sqlite: Database, broker_settings: Settings, dispatcher: Dispatcher
+) -> None:
+    """Each device has a job of its own."""
+    for job_id in (add_job(sqlite), add_job(sqlite)):
+        dispatch(sqlite, dispatcher, job_id)
+
+    with running_worker(broker_settings, "hang", LIFT_DEVICES="cuda:0,cuda:1"):
+        wait_until(lambda: _num_running(sqlite) == 2)
+
+
+def _num_running(database: Database) -> int:
+    with database.reading() as session:
+        running = select(func.count()).where(Job.state == JobState.RUNNING)
+        return session.scalars(running).one()
 
 
 def test_killed_worker_takes_its_trainer_along(

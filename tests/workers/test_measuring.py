@@ -16,6 +16,7 @@ from app.documents import Upload
 from app.evaluation import quality
 from app.evaluation.quality import QualityReport, Verdict, quality_report
 from app.jobs import PublishedAdapter
+from app.leases import LeaseLostError
 from app.lift.adapter import Lifted, read_adapter, write_adapter
 from app.lift.config import MethodConfig
 from app.lift.memory import GatedMemory
@@ -24,8 +25,8 @@ from app.models import Document
 from app.storage import Store, adapter_key
 from tests.lift.conftest import TEXT, llama, make_memory, small  # noqa: F401 - fixtures
 from tests.rows import NOON, claim
+from tests.workers.reporters import reporter_of
 from workers.measuring import measure
-from workers.reporter import Reporter
 
 PAIRS = (
     QAPair("Who lit the lamp?", "Mirel Tand", "", 0, is_held_back=True),
@@ -47,7 +48,7 @@ def upload(database: Database, store: Store, text: str) -> tuple[Document, str]:
     """Add a document, and return it with its job."""
     file = Upload(BytesIO(text.encode()), "a.txt", None, "quick", {})
     with database.writing() as session:
-        document, job, _ = documents.create(session, store, file, 10_000, utc_now())
+        document, job = documents.create(session, store, file, 10_000, utc_now())[:2]
     return document, job.id
 
 
@@ -70,7 +71,7 @@ def run(database: Database, store: Store, lifted: Lifted, text: str = TEXT) -> Q
     """Measure the memory of a new document."""
     document, job_id = upload(database, store, text)
     lease = claim(database, job_id)
-    with Reporter(database, lease) as reporter:
+    with reporter_of(database, lease) as reporter:
         report = measure(database, store, document, text, lifted, reporter)
     with database.reading() as session:
         job = session.scalars(select(jobs.Job).where(jobs.Job.id == job_id)).one()
@@ -151,5 +152,5 @@ def test_lost_lease_ends_the_measurement(
     with sqlite.writing() as session:
         documents.remove(session, document.id)
 
-    with pytest.raises(jobs.LeaseLostError):
-        measure(sqlite, store, document, TEXT, lifted, Reporter(sqlite, lease))
+    with pytest.raises(LeaseLostError):
+        measure(sqlite, store, document, TEXT, lifted, reporter_of(sqlite, lease))

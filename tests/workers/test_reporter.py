@@ -1,6 +1,8 @@
 """The reporter: few writes, no figure lost, and an end when the lease is gone."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, select
@@ -8,10 +10,15 @@ from sqlalchemy.exc import OperationalError
 
 from app import attempts
 from app.db import Database
-from app.jobs import Lease, LeaseLostError
+from app.leases import Lease, LeaseLostError
 from app.lift.observer import QAPair, Stage, StepMetrics
 from app.models import Document, Event, EventKind, QAPairRow
+from app.storage.folder import FolderStore
 from tests.rows import claim, get_job
+from tests.workers.reporters import reporter_of
+from workers import patience
+from workers.checkpoints import CheckpointKeeper
+from workers.drain import Drain
 from workers.reporter import Reporter
 
 
@@ -48,7 +55,7 @@ def test_many_steps_in_a_moment_cost_few_writes(
     sqlite: Database, lease: Lease, num_writes: list[None]
 ) -> None:
     """A hundred steps at the same moment are two writes, and no figure is lost."""
-    with Reporter(sqlite, lease, clock=lambda: 100.0) as reporter:
+    with reporter_of(sqlite, lease, clock=lambda: 100.0) as reporter:
         for step in range(1, 101):
             reporter.step_taken(metric(step))
             reporter.progressed(step)
@@ -61,7 +68,7 @@ def test_many_steps_in_a_moment_cost_few_writes(
 def test_slow_steps_are_written_as_they_come(sqlite: Database, lease: Lease) -> None:
     """A step a second is seen at once."""
     clock = iter(range(1000))
-    reporter = Reporter(sqlite, lease, clock=lambda: float(next(clock)))
+    reporter = reporter_of(sqlite, lease, clock=lambda: float(next(clock)))
     reporter.step_taken(metric(1))
 
     assert steps(sqlite) == [1]
@@ -69,7 +76,7 @@ def test_slow_steps_are_written_as_they_come(sqlite: Database, lease: Lease) -> 
 
 def test_stage_starts_behind_what_belongs_to_the_one_before(sqlite: Database, lease: Lease) -> None:
     """Events stand in the order in which they happened."""
-    reporter = Reporter(sqlite, lease, clock=lambda: 0.0)
+    reporter = reporter_of(sqlite, lease, clock=lambda: 0.0)
     reporter.step_taken(metric(1))
     reporter.step_taken(metric(2))
     reporter.stage_started(Stage.TRAIN, 5, "steps")
@@ -82,10 +89,37 @@ def test_stage_starts_behind_what_belongs_to_the_one_before(sqlite: Database, le
 
 def test_pair_is_written_at_once(sqlite: Database, lease: Lease) -> None:
     """A question/answer pair is in the database when the call returns."""
-    Reporter(sqlite, lease).qa_pair_written(QAPair("Who?", "Ada.", "Ada wrote it.", 5))
+    reporter_of(sqlite, lease).pairs_written([QAPair("Who?", "Ada.", "Ada wrote it.", 5)], 8)
 
     with sqlite.reading() as session:
         assert session.scalars(select(QAPairRow.evidence)).one() == "Ada wrote it."
+
+
+def test_batch_that_is_written_twice_is_there_once(sqlite: Database, lease: Lease) -> None:
+    """A commit whose answer was lost may be repeated."""
+    reporter = reporter_of(sqlite, lease)
+    for _ in range(2):
+        reporter.pairs_written([QAPair("Who?", "Ada.", "Ada wrote it.", 5)], 8)
+
+    with sqlite.reading() as session:
+        assert len(session.scalars(select(QAPairRow)).all()) == 1
+
+
+def test_process_that_was_asked_to_end_does_so_at_once_outside_of_training(
+    sqlite: Database, lease: Lease
+) -> None:
+    """Only training has something to save: the wish to end waits for it, and for nothing else."""
+    drain = Drain()
+    keeper = CheckpointKeeper(sqlite, FolderStore(Path("unused")), lease, str, drain, 1.0)
+    reporter = Reporter(sqlite, lease, keeper, drain)
+    reporter.stage_started(Stage.TRAIN, 5, "steps")
+    drain.ask()
+
+    with pytest.raises(SystemExit):
+        reporter.stage_started("measure", 1, "pairs")
+
+    with pytest.raises(SystemExit):
+        drain.ask()
 
 
 def test_lost_lease_ends_the_lift(sqlite: Database, lease: Lease) -> None:
@@ -94,7 +128,7 @@ def test_lost_lease_ends_the_lift(sqlite: Database, lease: Lease) -> None:
         session.execute(delete(Document))
 
     with pytest.raises(LeaseLostError):
-        Reporter(sqlite, lease).progressed(1)
+        reporter_of(sqlite, lease).progressed(1)
 
 
 def test_database_that_is_away_for_a_moment_loses_no_figure(
@@ -102,13 +136,33 @@ def test_database_that_is_away_for_a_moment_loses_no_figure(
 ) -> None:
     """Training goes on, and what could not be written comes with the next write."""
     clock = iter(range(1000))
-    reporter = Reporter(sqlite, lease, clock=lambda: float(next(clock)))
+    reporter = reporter_of(sqlite, lease, clock=lambda: float(next(clock)))
     with monkeypatch.context() as broken:
         broken.setattr(attempts, "add_metric", _fail)
         reporter.step_taken(metric(1))
     reporter.step_taken(metric(2))
 
     assert steps(sqlite) == [1, 2]
+
+
+def test_pairs_wait_for_a_database_that_is_away(
+    sqlite: Database, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What took seconds to make is written when the database is back."""
+    failures = iter([True, True])
+    real = attempts.add_pairs
+
+    def flaky(*arguments: Any) -> None:
+        if next(failures, False):
+            _fail()
+        real(*arguments)
+
+    monkeypatch.setattr(attempts, "add_pairs", flaky)
+    monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.0)
+    reporter_of(sqlite, lease).pairs_written([QAPair("Who?", "Ada.", "Ada wrote it.", 5)], 8)
+
+    with sqlite.reading() as session:
+        assert len(session.scalars(select(QAPairRow)).all()) == 1
 
 
 def _fail(*_: object) -> None:

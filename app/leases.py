@@ -1,0 +1,61 @@
+"""The right to write to a running job, and writes that need it. A stale lease writes nothing."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy.orm import Session
+
+from app.models import Job
+
+
+class LeaseLostError(Exception):
+    """The job is no longer this attempt's: it was cancelled, deleted, or given to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write to a running job."""
+
+    job_id: str
+    token: str
+    """Fencing token: another attempt has another."""
+
+
+def change_own(session: Session, lease: Lease, **values: Any) -> None:
+    """Change columns of a running job, and hold its row until the transaction ends.
+
+    Raises:
+        LeaseLostError: the lease is no longer valid; nothing was written.
+    """
+    own = update(Job).where(Job.id == lease.job_id, Job.lease_token == lease.token)
+    if not change(session, own, **values):
+        raise LeaseLostError(f"job {lease.job_id} is no longer this attempt's")
+
+
+def hold(session: Session, lease: Lease) -> None:
+    """Hold a running job's row until the transaction ends.
+
+    Raises:
+        LeaseLostError: the lease is no longer valid.
+    """
+    change_own(session, lease, lease_token=lease.token)
+
+
+def is_valid(session: Session, lease: Lease) -> bool:
+    """Say whether the job is still this attempt's."""
+    own = select(Job.id).where(Job.id == lease.job_id, Job.lease_token == lease.token)
+    return session.scalar(own) is not None
+
+
+def find_document_id(session: Session, lease: Lease) -> str:
+    """Return the document of a job whose row is held."""
+    return session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()
+
+
+def change(session: Session, statement: Update, **values: Any) -> int:
+    """Carry out a conditional update; returns how many rows it met."""
+    result = session.execute(
+        statement.values(**values).execution_options(synchronize_session=False)
+    )
+    return cast(CursorResult[Any], result).rowcount
