@@ -15,6 +15,7 @@ from app.clock import new_id
 from app.db import Database, migrate
 from app.embedded.valkey import running_valkey
 from app.settings import Settings
+from app.storage import Store, open_store
 from app.storage.folder import FolderStore
 from tests.postgres import running_postgres
 
@@ -125,6 +126,19 @@ def s3_settings(
 def store(tmp_path: Path) -> FolderStore:
     """An empty store, at the place that `settings` names."""
     return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def s3_store(s3_settings: Settings) -> Store:
+    """An empty store in a bucket."""
+    return open_store(s3_settings)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """An empty store of each kind in turn."""
+    store: Store = request.getfixturevalue({"folder": "store", "s3": "s3_store"}[request.param])
+    return store
 
 
 @pytest.fixture

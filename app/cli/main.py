@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import analyse, documents, evaluation, exporting, pretune, remote, server
+from app.cli import analyse, doctor, documents, evaluation, exporting, pretune, remote, server
 
 app = typer.Typer(
     help=(
@@ -24,6 +24,7 @@ for command in (
     server.api,
     server.worker,
     server.migrate,
+    doctor.doctor,
 ):
     app.command()(command)
 app.command("eval")(evaluation.evaluate)
