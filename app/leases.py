@@ -30,7 +30,7 @@ def change_own(session: Session, lease: Lease, **values: Any) -> None:
     """
     own = update(Job).where(Job.id == lease.job_id, Job.lease_token == lease.token)
     if not change(session, own, **values):
-        raise LeaseLostError(f"job {lease.job_id} is no longer this attempt's")
+        raise _lost(lease)
 
 
 def hold(session: Session, lease: Lease) -> None:
@@ -42,10 +42,15 @@ def hold(session: Session, lease: Lease) -> None:
     change_own(session, lease, lease_token=lease.token)
 
 
-def is_valid(session: Session, lease: Lease) -> bool:
-    """Say whether the job is still this attempt's."""
+def require_valid(session: Session, lease: Lease) -> None:
+    """Look whether the job is still this attempt's, and hold nothing.
+
+    Raises:
+        LeaseLostError: it is not.
+    """
     own = select(Job.id).where(Job.id == lease.job_id, Job.lease_token == lease.token)
-    return session.scalar(own) is not None
+    if session.scalar(own) is None:
+        raise _lost(lease)
 
 
 def find_document_id(session: Session, lease: Lease) -> str:
@@ -59,3 +64,7 @@ def change(session: Session, statement: Update, **values: Any) -> int:
         statement.values(**values).execution_options(synchronize_session=False)
     )
     return cast(CursorResult[Any], result).rowcount
+
+
+def _lost(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(f"job {lease.job_id} is no longer this attempt's")

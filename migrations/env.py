@@ -14,6 +14,10 @@ _POSTGRESQL_LOCK = 7_461_702_644
 
 
 def _run(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # A table is changed by copying and dropping it: what refers to it must not go along. This
+        # has to be said before the transaction begins.
+        connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -24,6 +28,8 @@ def _run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})"))
         context.run_migrations()
+    if connection.dialect.name == "sqlite":
+        connection.connection.cursor().execute("PRAGMA foreign_keys=ON")
 
 
 def _render_item(kind: str, item: Any, _: object) -> str | Literal[False]:

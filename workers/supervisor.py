@@ -16,7 +16,7 @@ from app import jobs
 from app.clock import utc_now
 from app.db import Database
 from app.jobs import Failure
-from app.leases import Lease, LeaseLostError, is_valid
+from app.leases import Lease, LeaseLostError, require_valid
 from app.models import Job
 from app.settings import Settings
 from workers.patience import write_patiently
@@ -104,13 +104,16 @@ def _watch(database: Database, settings: Settings, lease: Lease, trainer: Traine
     deadline, renew_at = now + settings.job_timeout_seconds, now + settings.heartbeat_seconds
     while not trainer.has_ended_attempt(min(_LOOK_SECONDS, settings.heartbeat_seconds)):
         _require_limits(settings, trainer, deadline)
-        if not _is_ours(database, lease):
+        try:
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + settings.heartbeat_seconds
+                _renew(database, settings, lease)
+            else:
+                _require_valid(database, lease)
+        except LeaseLostError:
             if not trainer.has_ended_attempt(_LEAVE_SECONDS):
-                raise LeaseLostError(f"job {lease.job_id} is no longer this attempt's")
+                raise
             return
-        if time.monotonic() >= renew_at:
-            renew_at = time.monotonic() + settings.heartbeat_seconds
-            _renew(database, settings, lease)
 
 
 def _require_limits(settings: Settings, trainer: TrainerProcess, deadline: float) -> None:
@@ -128,12 +131,9 @@ def _require_limits(settings: Settings, trainer: TrainerProcess, deadline: float
         )
 
 
-def _is_ours(database: Database, lease: Lease) -> bool:
-    try:
-        with database.reading() as session:
-            return is_valid(session, lease)
-    except OperationalError:
-        return True  # nobody can take it either while the database is away
+def _require_valid(database: Database, lease: Lease) -> None:
+    with suppress(OperationalError), database.reading() as session:
+        require_valid(session, lease)
 
 
 def _renew(database: Database, settings: Settings, lease: Lease) -> None:

@@ -199,7 +199,7 @@ def test_errors_hold_no_row_contents(database: Database) -> None:
     """What a constraint's error says may be logged: the row's text is not in it."""
     with database.writing() as session:
         document = add_document(session)
-    values = update(Document).where(Document.id == document.id).values(title="SECRET", preset=None)
+    values = update(Document).where(Document.id == document.id).values(title="SECRET", sha256=None)
     with pytest.raises(IntegrityError) as caught, database.writing() as session:
         session.execute(values)
     told = "".join(traceback.format_exception(caught.value))

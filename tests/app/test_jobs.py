@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from app import attempts, jobs
 from app.db import Database
 from app.jobs import Failure, PublishedAdapter
-from app.leases import Lease, is_valid
+from app.leases import Lease, LeaseLostError, require_valid
 from app.models import Adapter, Document, Event, JobState
 from tests.rows import MINUTE, NOON, add_job, claim, get_job, queue_job
 
@@ -230,8 +230,8 @@ def test_cancelled_job_is_over_and_its_attempt_has_lost_it(database: Database) -
 
     job = get_job(database, job_id)
     assert (job.state, job.finished_at) == (JobState.CANCELLED, NOON)
-    with database.reading() as session:
-        assert not is_valid(session, lease)
+    with database.reading() as session, pytest.raises(LeaseLostError):
+        require_valid(session, lease)
 
 
 def test_cancelling_what_waits_keeps_workers_away(database: Database) -> None:
