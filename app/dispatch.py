@@ -7,11 +7,14 @@ from typing import Any, Final
 
 import structlog
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 TRAIN_DOCUMENT: Final = "lift.train_document"
 RESEND_SECONDS: Final = 600.0
 """A job that still waits this long after its message is sent again: the broker may have lost it."""
+MISSING_SECONDS: Final = 5.0
+"""A job that waits this long while the broker has no message for such jobs is sent again, too."""
 
 _QUEUE: Final = "lift"
 _PATIENCE_SECONDS = 1.0
@@ -66,6 +69,17 @@ class Dispatcher:
             return False
         _log.info("job_dispatched", job_id=job_id)
         return True
+
+    def has_messages(self, device_kind: str | None) -> bool:
+        """Say whether messages wait for such workers.
+
+        Raises:
+            OperationalError or OSError: the broker is away.
+        """
+        with self._celery.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+            queue = Queue(queue_of(device_kind)).bind(connection.default_channel)
+            return bool(queue.queue_declare().message_count)
 
     def ping(self) -> None:
         """Raise `OperationalError` or `OSError` if the broker is away."""

@@ -80,9 +80,9 @@ def mark_dispatched(session: Session, job_id: str, now: datetime) -> None:
     change(session, _in_state(job_id, JobState.QUEUED), dispatched_at=now)
 
 
-def find_unsent(session: Session, now: datetime, resend_after: timedelta) -> list[str]:
-    """Return the queued jobs whose message was never sent, or so long ago that it may be lost."""
-    unsent = or_(Job.dispatched_at.is_(None), Job.dispatched_at < now - resend_after)
+def find_unsent(session: Session, before: datetime) -> list[str]:
+    """Return the queued jobs whose message was never sent, or before a moment."""
+    unsent = or_(Job.dispatched_at.is_(None), Job.dispatched_at < before)
     waiting = select(Job.id).where(Job.state == JobState.QUEUED, unsent)
     return list(session.scalars(waiting.order_by(Job.id)))
 

@@ -5,10 +5,12 @@ The rows are the truth, so any number of processes may do this at the same time.
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -16,7 +18,7 @@ from sqlalchemy.orm import Session
 from app import jobs
 from app.clock import utc_now
 from app.db import Database, after_commit
-from app.dispatch import RESEND_SECONDS, Dispatcher
+from app.dispatch import MISSING_SECONDS, RESEND_SECONDS, Dispatcher
 from app.models import Job, JobState
 from app.storage import Store
 
@@ -52,12 +54,30 @@ def expire(database: Database, max_attempts: int, now: datetime) -> None:
 
 
 def send_waiting(database: Database, dispatcher: Dispatcher, now: datetime) -> None:
-    """Send all jobs that wait and were not sent."""
+    """Send all jobs that wait and were not sent, or whose message the broker has lost."""
     with database.reading() as session:
-        unsent = jobs.find_unsent(session, now, timedelta(seconds=RESEND_SECONDS))
-    for job_id in unsent:
+        unsent = jobs.find_unsent(session, now - timedelta(seconds=RESEND_SECONDS))
+        suspects = jobs.find_unsent(session, now - timedelta(seconds=MISSING_SECONDS))
+    lost = [] if set(suspects) <= set(unsent) else _without_message(database, dispatcher, suspects)
+    for job_id in dict.fromkeys([*unsent, *lost]):
         if not dispatch(database, dispatcher, job_id):
             return  # the broker is away for the others, too
+
+
+def _without_message(
+    database: Database, dispatcher: Dispatcher, job_ids: Sequence[str]
+) -> list[str]:
+    """Return those of the waiting jobs for whose kind of device no message waits at all.
+
+    A worker that is busy holds back as many messages as it trains jobs, not more.
+    """
+    with database.reading() as session:
+        found = session.execute(select(Job.id, Job.device_kind).where(Job.id.in_(job_ids))).all()
+    try:
+        empty = {kind for kind in {kind for _, kind in found} if not dispatcher.has_messages(kind)}
+    except (BrokerError, OSError):
+        return []
+    return [job_id for job_id, kind in found if kind in empty]
 
 
 class Sweeper:

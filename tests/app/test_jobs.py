@@ -338,4 +338,4 @@ def _end(database: Database, job_id: str, how: str) -> None:
 
 def _unsent(database: Database) -> list[str]:
     with database.reading() as session:
-        return jobs.find_unsent(session, NOON, 10 * MINUTE)
+        return jobs.find_unsent(session, NOON - 10 * MINUTE)

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -14,15 +14,18 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 from kombu.exceptions import OperationalError
+from sqlalchemy.exc import OperationalError as DatabaseError
 
+from app import outbox
 from app.clock import utc_now
 from app.db import Database
-from app.dispatch import QUEUE, TRAIN_DOCUMENT, Dispatcher
+from app.dispatch import TRAIN_DOCUMENT, Dispatcher, queue_of
 from app.main import create_app
 from app.models import JobState
-from app.outbox import Sweeper, dispatch, sweep
+from app.outbox import Sweeper, dispatch, expire, send_waiting
 from app.settings import Settings
-from app.storage import Store, source_key
+from app.storage import source_key
+from app.storage.folder import FolderStore
 from tests.conftest import DEAD_BROKER
 from tests.fakes import FakeAnswerer
 from tests.rows import MINUTE, NOON, add_job, claim, get_job
@@ -57,9 +60,9 @@ def lost_dispatcher() -> Iterator[Dispatcher]:
     dispatcher.close()
 
 
-def take_arguments(broker: redis.Redis) -> list[Any]:
-    """Take all messages from the queue and return what they carry, the first one first."""
-    taken = [json.loads(message) for message in broker.rpop(QUEUE, 100) or []]
+def take_arguments(broker: redis.Redis, kind: str | None = None) -> list[Any]:
+    """Take all messages from a queue and return what they carry, the first one first."""
+    taken = [json.loads(message) for message in broker.rpop(queue_of(kind), 100) or []]
     assert {message["content-type"] for message in taken} <= {"application/json"}
     assert {message["headers"]["task"] for message in taken} <= {TRAIN_DOCUMENT}
     return [json.loads(base64.b64decode(message["body"]))[:2] for message in taken]
@@ -109,7 +112,7 @@ def test_silent_broker_does_not_hang() -> None:
         dispatcher = Dispatcher(f"redis://127.0.0.1:{port}/0", longest_task_seconds=60)
         started = time.monotonic()
 
-        assert not dispatcher.send("job_1")
+        assert not dispatcher.send("job_1", None)
 
         assert time.monotonic() - started < _HANG_SECONDS
         dispatcher.close()
@@ -130,8 +133,8 @@ def test_sweep_sends_what_was_never_sent(
     """Jobs that were queued while the broker was away are sent once it is back, and only once."""
     job_ids = [add_job(sqlite) for _ in range(2)]
 
-    sweep(sqlite, dispatcher, 3, utc_now())
-    sweep(sqlite, dispatcher, 3, utc_now())
+    send_waiting(sqlite, dispatcher, utc_now())
+    send_waiting(sqlite, dispatcher, utc_now())
 
     assert take_arguments(broker) == [[[job_id], {}] for job_id in job_ids]
 
@@ -143,34 +146,64 @@ def test_sweep_takes_jobs_from_vanished_workers(
     job_id = add_job(sqlite)
     claim(sqlite, job_id)
 
-    sweep(sqlite, dispatcher, 3, NOON + 2 * MINUTE)
+    expire(sqlite, 3, NOON + 2 * MINUTE)
+    send_waiting(sqlite, dispatcher, NOON + 2 * MINUTE)
 
     assert get_job(sqlite, job_id).state == JobState.QUEUED
     assert take_arguments(broker) == [[[job_id], {}]]
 
 
+@pytest.mark.parametrize("kind", [None, "cuda"])
 def test_sweep_sends_again_what_the_broker_lost(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis, kind: str | None
+) -> None:
+    """A broker that was wiped gets the messages of all jobs that still wait, within seconds."""
+    job_id, sent_at = _sent(sqlite, dispatcher, kind)
+    broker.flushall()
+
+    send_waiting(sqlite, dispatcher, sent_at + timedelta(seconds=6))
+
+    assert take_arguments(broker, kind) == [[[job_id], {}]]
+
+
+def test_sweep_trusts_a_broker_that_has_messages(
     sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
 ) -> None:
-    """A broker that was wiped gets the messages of all jobs that still wait."""
-    job_id = add_job(sqlite)
-    dispatch(sqlite, dispatcher, job_id)
-    broker.flushall()
-    dispatched_at = get_job(sqlite, job_id).dispatched_at
-    assert dispatched_at is not None
+    """A long queue is not sent again and again."""
+    job_id, sent_at = _sent(sqlite, dispatcher, None)
 
-    sweep(sqlite, dispatcher, 3, dispatched_at + timedelta(minutes=11))
+    send_waiting(sqlite, dispatcher, sent_at + timedelta(minutes=9))
 
     assert take_arguments(broker) == [[[job_id], {}]]
 
 
+def test_sweep_sends_again_what_waits_long(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
+) -> None:
+    """Messages expire: a job that waits longer gets another one, whatever the broker holds."""
+    job_id, sent_at = _sent(sqlite, dispatcher, None)
+
+    send_waiting(sqlite, dispatcher, sent_at + timedelta(minutes=11))
+
+    assert take_arguments(broker) == [[[job_id], {}]] * 2
+
+
+def _sent(database: Database, dispatcher: Dispatcher, kind: str | None) -> tuple[str, datetime]:
+    """Queue a job and send its message; return when."""
+    job_id = add_job(database, kind=kind)
+    assert dispatch(database, dispatcher, job_id)
+    sent_at = get_job(database, job_id).dispatched_at
+    assert sent_at is not None
+    return job_id, sent_at
+
+
 def test_sweeper_survives_a_failing_sweep(
-    sqlite: Database, dispatcher: Dispatcher, store: Store, monkeypatch: pytest.MonkeyPatch
+    sqlite: Database, dispatcher: Dispatcher, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What fails in one sweep is tried again in the next."""
     calls: list[str] = []
 
-    def fail_once(job_id: str) -> bool:
+    def fail_once(job_id: str, _: str | None) -> bool:
         calls.append(job_id)
         if len(calls) == 1:
             raise RuntimeError
@@ -178,7 +211,9 @@ def test_sweeper_survives_a_failing_sweep(
 
     monkeypatch.setattr(dispatcher, "send", fail_once)
     job_id = add_job(sqlite)
-    sweeper = Sweeper(sqlite, dispatcher, store, max_attempts=3, pause_seconds=0.05)
+    sweeper = Sweeper(
+        sqlite, dispatcher, store, max_attempts=3, pause_seconds=0.05, lease_seconds=9
+    )
     sweeper.start()
     wait_until(lambda: get_job(sqlite, job_id).dispatched_at)
     sweeper.stop()
@@ -186,7 +221,37 @@ def test_sweeper_survives_a_failing_sweep(
     assert calls == [job_id, job_id]
 
 
-def test_sweeper_tidies_the_store(sqlite: Database, dispatcher: Dispatcher, store: Store) -> None:
+def test_workers_may_renew_before_leases_expire_behind_an_absence_of_the_database(
+    sqlite: Database,
+    lost_dispatcher: Dispatcher,
+    store: FolderStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody could renew while the database was away: that takes no job from anybody."""
+    job_id = add_job(sqlite)
+    claim(sqlite, job_id)  # long ago
+    expired: list[str] = []
+
+    def away(*_: object) -> None:
+        expired.append("tried")
+        raise DatabaseError("", None, Exception("it is away"))
+
+    monkeypatch.setattr(outbox, "expire", away)
+    sweeper = Sweeper(
+        sqlite, lost_dispatcher, store, max_attempts=3, pause_seconds=0.05, lease_seconds=1000
+    )
+    sweeper.start()
+    wait_until(lambda: expired)
+    time.sleep(0.5)
+    sweeper.stop()
+
+    assert expired == ["tried"]
+    assert get_job(sqlite, job_id).state == JobState.RUNNING
+
+
+def test_sweeper_tidies_the_store(
+    sqlite: Database, dispatcher: Dispatcher, store: FolderStore
+) -> None:
     """What a killed process left half-written long ago goes when the server starts; no document."""
     with store.incoming() as path:
         abandoned = path.with_name("tmp_left")
@@ -195,7 +260,9 @@ def test_sweeper_tidies_the_store(sqlite: Database, dispatcher: Dispatcher, stor
     store.put(source_key("doc_" + "z" * 26), BytesIO(b"x"))
     for old in (abandoned, document, document.parent):
         os.utime(old, (0, 0))
-    sweeper = Sweeper(sqlite, dispatcher, store, max_attempts=3, pause_seconds=3600)
+    sweeper = Sweeper(
+        sqlite, dispatcher, store, max_attempts=3, pause_seconds=3600, lease_seconds=9
+    )
 
     sweeper.start()
     wait_until(lambda: not abandoned.exists())
