@@ -9,7 +9,6 @@ from app.embedded.child import Child
 from app.embedded.errors import ServeError
 
 _LOOK_SECONDS = 0.5
-_STOP_SECONDS = 15.0
 _SETTLED_SECONDS = 30.0
 _MOST_FAILED_STARTS = 3
 _FIRST_PAUSE_SECONDS = 0.5
@@ -31,9 +30,14 @@ class Worker:
     """A worker that is kept running. A job that it had is taken up again by the next one."""
 
     def __init__(
-        self, command: list[str], environment: Mapping[str, str], say: Callable[[str], None]
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        stop_seconds: float,
     ) -> None:
         self._command, self._environment, self._say = command, environment, say
+        self._stop_seconds = stop_seconds
         self._start()
 
     @property
@@ -63,8 +67,8 @@ class Worker:
             self._start()
 
     def stop(self) -> None:
-        """Ask it to end, and kill it with all that it started if it does not."""
-        self._child.stop(_STOP_SECONDS)
+        """Ask it to end, and kill it with all that it started if it does not in time."""
+        self._child.stop(self._stop_seconds)
 
     def _start(self) -> None:
         self._child = Child(self._command, self._environment)
