@@ -1,7 +1,8 @@
 """Shows an evaluation as it runs: bars on a terminal, a line a pass elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -76,19 +77,24 @@ class TrainingShown:
         self._bar = progress.add_task(name, more="")
         self._last: int | None = None
 
-    def stage_started(self, stage: Stage, total: int, unit: str) -> None:
+    def stage_started(self, stage: Stage, total: int, unit: str, completed: int = 0) -> None:
         """Begin the stage."""
         self._last = total if stage is Stage.TRAIN else None
         description = f"{self._name}: {stage}"
-        self._progress.reset(self._bar, total=total, description=description, more=unit)
+        self._progress.reset(
+            self._bar, total=total, completed=completed, description=description, more=unit
+        )
 
     def progressed(self, completed: int) -> None:
         """Move the bar; it goes when the last stage is done."""
         self._progress.update(self._bar, completed=completed, visible=completed != self._last)
 
-    def qa_pair_written(self, pair: QAPair) -> None:
+    def pairs_written(self, pairs: Sequence[QAPair], num_tried: int) -> None:
         """Say nothing: the bar counts them."""
 
     def step_taken(self, metrics: StepMetrics) -> None:
         """Show the loss."""
         self._progress.update(self._bar, more=f"loss {metrics.loss:.3f}")
+
+    def checkpoint_offered(self, step: int, write: Callable[[Path], None]) -> None:
+        """Take none: a memory that was not finished is trained anew."""

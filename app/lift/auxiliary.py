@@ -10,12 +10,13 @@ from types import MappingProxyType
 
 from app.lift.base_model import BaseModel
 from app.lift.config import AuxiliaryTask, MethodConfig
-from app.lift.observer import Observer, QAPair, Stage
+from app.lift.earlier import Earlier
+from app.lift.observer import Observer, QAPair, Stage, Tries
 from app.lift.passage_index import index_pairs
 from app.lift.synthesis import question_pairs
 
-Writer = Callable[[BaseModel, str, MethodConfig, int], Iterator[list[QAPair]]]
-"""Writes so many pairs about a text, by the batch."""
+Writer = Callable[[BaseModel, str, MethodConfig, int, Earlier], Iterator[Tries]]
+"""Writes so many pairs about a text, by the batch, behind what was tried earlier."""
 
 _WRITERS: Mapping[AuxiliaryTask, Writer] = MappingProxyType(
     {"questions": question_pairs, "passage-index": index_pairs}
@@ -23,24 +24,33 @@ _WRITERS: Mapping[AuxiliaryTask, Writer] = MappingProxyType(
 
 
 def synthesise(
-    base: BaseModel, text: str, num_tokens: int, method: MethodConfig, observer: Observer
+    base: BaseModel,
+    text: str,
+    num_tokens: int,
+    method: MethodConfig,
+    observer: Observer,
+    earlier: Earlier,
 ) -> list[QAPair]:
     """Write the pairs that `method` asks for about a text of `num_tokens` tokens.
 
     Fewer come back from a text that is too short. What comes beyond the pairs to train on is held
-    back, up to `num_held_back_pairs`: of places drawn at random, the last ones.
+    back, up to `num_held_back_pairs`: of places drawn at random, the last ones. Those that were
+    written earlier come first, and the others are the same as if all had been written in one go.
 
     Raises:
         DocumentError: the text is not of the form that the auxiliary task needs.
     """
     to_train = num_training_pairs(num_tokens, method)
     wanted = to_train + method.num_held_back_pairs
-    observer.stage_started(Stage.SYNTHESISE, wanted, "pairs")
-    pairs: list[QAPair] = []
-    for batch in _WRITERS[method.auxiliary_task](base, text, method, wanted) if wanted else ():
-        for pair in batch:
-            pairs.append(replace(pair, is_held_back=len(pairs) >= to_train))
-            observer.qa_pair_written(pairs[-1])
+    pairs, num_tried = list(earlier.pairs), earlier.num_tried
+    observer.stage_started(Stage.SYNTHESISE, wanted, "pairs", len(pairs))
+    write = _WRITERS[method.auxiliary_task]
+    for tries in write(base, text, method, wanted, earlier) if wanted else ():
+        numbered = enumerate(tries.pairs, start=len(pairs))
+        written = [replace(pair, is_held_back=number >= to_train) for number, pair in numbered]
+        pairs += written
+        num_tried += tries.num_tried
+        observer.pairs_written(written, num_tried)
         observer.progressed(len(pairs))
     return pairs
 

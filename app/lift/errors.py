@@ -25,5 +25,9 @@ class TrainingError(LiftError):
     """Training with these settings leads nowhere."""
 
 
+class CheckpointError(LiftError):
+    """The checkpoint is damaged, or of another training; without it, training starts anew."""
+
+
 class DocumentError(LiftError):
     """The text cannot be lifted with these settings on this base model."""

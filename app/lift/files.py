@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -20,13 +22,25 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def appearing_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what the block writes there replaces `path` in one step.
+
+    It is on the disk then. A block that fails leaves nothing but what was there before.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        yield unfinished
+        sync(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync(path.parent)
+
+
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Replace a file's content in one step, on the disk; `mode` is what others may do with it."""
-    unfinished = path.with_name(f".{path.name}.part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    sync(path.parent)
+    with appearing_whole(path) as unfinished:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)

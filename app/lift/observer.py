@@ -1,8 +1,10 @@
 """Who is told of a lift as it happens. The method calls it and knows no database, no terminal."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 
 class Stage(StrEnum):
@@ -27,6 +29,14 @@ class QAPair:
     """Never trained on: it measures the memory."""
 
 
+class Tries(NamedTuple):
+    """What one batch of tries to write a pair gave."""
+
+    pairs: list[QAPair]
+    num_tried: int
+    """Places of the text that were tried, also those that gave no pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
     """One optimiser step."""
@@ -43,20 +53,35 @@ class StepMetrics:
 
 
 class Observer(Protocol):
-    """Hears of a lift. Whatever a call raises ends the lift: this is how it is cancelled."""
+    """Hears of a lift. Whatever a call raises ends the lift: this is how it is cancelled.
 
-    def stage_started(self, stage: Stage, total: int, unit: str) -> None:
-        """A stage begins that will complete `total` units."""
+    A lift that goes on from an earlier one tells only what is new.
+    """
+
+    def stage_started(self, stage: Stage, total: int, unit: str, completed: int = 0) -> None:
+        """A stage begins that will complete `total` units, `completed` of them in earlier lifts."""
         ...
 
     def progressed(self, completed: int) -> None:
         """So many units of the running stage are done."""
         ...
 
-    def qa_pair_written(self, pair: QAPair) -> None:
-        """A question/answer pair passed the evidence check."""
+    def pairs_written(self, pairs: Sequence[QAPair], num_tried: int) -> None:
+        """A batch of tries gave these question/answer pairs, or none.
+
+        `num_tried` counts the places tried so far, in earlier lifts, too. Who keeps it together
+        with the pairs can go on behind them; see `Earlier`.
+        """
         ...
 
     def step_taken(self, metrics: StepMetrics) -> None:
         """The trainer took an optimiser step."""
+        ...
+
+    def checkpoint_offered(self, step: int, write: Callable[[Path], None]) -> None:
+        """Behind step `step`: `write` puts a checkpoint into a file, whole or not at all.
+
+        It is good until this call returns, when the training goes on, and raises `OSError` if the
+        file cannot be written.
+        """
         ...

@@ -12,9 +12,10 @@ from random import Random
 
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
+from app.lift.earlier import Earlier
 from app.lift.errors import DocumentError
 from app.lift.generation import generate
-from app.lift.observer import QAPair
+from app.lift.observer import QAPair, Tries
 from app.lift.prompts import WHICH_PARAGRAPH, summary_prompt
 
 _HEADING = re.compile(r"^Paragraph (\d+):", re.MULTILINE)
@@ -35,11 +36,12 @@ class Paragraph:
 
 
 def index_pairs(
-    base: BaseModel, text: str, method: MethodConfig, num_pairs: int
-) -> Iterator[list[QAPair]]:
+    base: BaseModel, text: str, method: MethodConfig, num_pairs: int, earlier: Earlier
+) -> Iterator[Tries]:
     """Write `num_pairs` pairs over the paragraphs in random order; yields them by the batch.
 
-    A paragraph that comes round again is summarised by another half of it.
+    A paragraph that comes round again is summarised by another half of it. What `earlier` tried is
+    passed over.
 
     Raises:
         DocumentError: the document has no numbered paragraphs.
@@ -51,9 +53,9 @@ def index_pairs(
             "'Paragraph 1:', 'Paragraph 2:' and so on: none begins so"
         )
     order = Random(method.seed).sample(paragraphs, len(paragraphs))
-    asked = islice(parts_in_turn(order), num_pairs)
+    asked = islice(parts_in_turn(order), earlier.num_tried, num_pairs)
     while batch := list(islice(asked, _BATCH_ROWS)):
-        yield list(_summarise(base, batch))
+        yield Tries(list(_summarise(base, batch)), len(batch))
 
 
 def numbered_paragraphs(text: str) -> list[Paragraph]:

@@ -7,6 +7,7 @@ from app.lift.adapter import Lifted
 from app.lift.auxiliary import synthesise
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
+from app.lift.earlier import Earlier
 from app.lift.errors import DocumentError
 from app.lift.examples import TrainingData
 from app.lift.kinds import form_of
@@ -23,25 +24,28 @@ def lift_document(
     method: MethodConfig,
     observer: Observer,
     reader: Reader | None = None,
+    earlier: Earlier | None = None,
 ) -> Lifted:
     """Train the memory of one document (paper, section 3), from a reader if there is one.
 
-    The same text, base model, settings and machine give the same memory. What the observer raises
-    ends the lift.
+    The same text, base model, settings and machine give the same memory, in one go or from where an
+    earlier lift stopped. What the observer raises ends the lift.
 
     Raises:
+        CheckpointError: the earlier lift's checkpoint is damaged or of another training.
         DocumentError: the text is empty, or the settings exceed what the base model can read.
         MemoryFormError: the base model cannot carry a memory of the kind and rank asked for.
     """
     require_fit(base, method)
+    earlier = earlier or Earlier()
     data = prepare(text, base, method)
     observer.stage_started(Stage.SEGMENT, len(data.segments), "segments")
     observer.progressed(len(data.segments))
-    written = synthesise(base, text, len(data.tokens), method, observer)
+    written = synthesise(base, text, len(data.tokens), method, observer, earlier)
     pairs = [pair for pair in written if not pair.is_held_back]
     held_back = tuple(pair for pair in written if pair.is_held_back)
-    start = None if reader is None else reader.start()
-    memory, history = train_memory(base, replace(data, pairs=pairs), method, observer, start)
+    data = replace(data, pairs=pairs)
+    memory, history = train_memory(base, data, method, observer, reader, earlier.checkpoint)
     return Lifted(
         memory=memory,
         base=base,

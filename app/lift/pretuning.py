@@ -10,6 +10,7 @@ from random import Random
 
 from app.lift.adapter import Lifted
 from app.lift.base_model import BaseModel
+from app.lift.checkpoint import identity_of
 from app.lift.config import MethodConfig
 from app.lift.errors import DocumentError
 from app.lift.examples import TrainingData, TrainingRow
@@ -45,7 +46,8 @@ def pretune(
     require_fit(base, method)
     studied = [prepare(each.text, base, method, each.pairs) for each in texts]
     memory = new_memory(base, method)
-    history = train(base, memory, mixed_plan(base, studied, method), method, observer)
+    plan, identity = mixed_plan(base, studied, method), identity_of(base, method, studied)
+    history = train(base, memory, plan, method, observer, identity)
     return Lifted(
         memory=memory,
         base=base,

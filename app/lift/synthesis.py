@@ -12,7 +12,8 @@ from random import Random
 
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
-from app.lift.observer import QAPair
+from app.lift.earlier import Earlier
+from app.lift.observer import Tries
 from app.lift.pair_writing import Draft, write_pairs
 from app.lift.sentences import Sentence, is_full, split_sentences
 
@@ -21,20 +22,21 @@ _MAX_PASSAGE_CHARACTERS = 6_000
 
 
 def question_pairs(
-    base: BaseModel, text: str, method: MethodConfig, num_pairs: int
-) -> Iterator[list[QAPair]]:
+    base: BaseModel, text: str, method: MethodConfig, num_pairs: int, earlier: Earlier
+) -> Iterator[Tries]:
     """Write up to `num_pairs` pairs, each about another sentence; fewer if the text is short.
 
     At most `qa_attempts` sentences are tried for each pair that is asked for. Yields what each
-    batch of tries gave.
+    batch of tries gave, from the batch on that `earlier` did not try. Which sentences share a batch
+    follows from the pairs before it, so the pairs are those of a lift in one go, bit for bit.
     """
     drafts = draft_passages(text, method.qa_sentences, Random(method.seed))
-    tried = islice(drafts, num_pairs * method.qa_attempts)
-    missing = num_pairs
+    tried = islice(drafts, earlier.num_tried, num_pairs * method.qa_attempts)
+    missing = num_pairs - len(earlier.pairs)
     while batch := list(islice(tried, min(_BATCH_ROWS, missing))):
         written = list(write_pairs(base, batch, method.question_style))
         missing -= len(written)
-        yield written
+        yield Tries(written, len(batch))
 
 
 def draft_passages(text: str, passage_sentences: int, random: Random) -> Iterator[Draft]:

@@ -40,13 +40,10 @@ class Teacher:
         self._base = base
         self._top_k = top_k
         self._known: dict[ExampleGroup, tuple[SoftTargets, ...]] = {}
-        self.tokens_read = 0
-        """Tokens that went through the model so far."""
 
     def targets(self, group: ExampleGroup) -> tuple[SoftTargets, ...]:
         """Return the targets of each example in a group; no memory may be plugged in."""
         if group not in self._known:
-            self.tokens_read += group.num_tokens
             self._known[group] = self._read(group)
         return self._known[group]
 

@@ -1,27 +1,31 @@
 """The training of one document's memory (paper, section 3.3, Table 8): forward, backward, step.
 
 What each step shows is planned elsewhere: `two_stages.py` is the paper's plan, `lessons.py` ours.
-Saves nothing and knows no files; tells the observer of every step.
+Saves nothing: tells the observer of every step and offers a checkpoint behind it.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 
 from app.lift.base_model import BaseModel
+from app.lift.checkpoint import TrainingState, identity_of
 from app.lift.config import MethodConfig
 from app.lift.errors import TrainingError
-from app.lift.examples import TrainingData, TrainingRow
-from app.lift.kinds import DocumentMemory, new_memory
+from app.lift.examples import ExampleGroup, TrainingData, TrainingRow
+from app.lift.kinds import DocumentMemory, empty_memory, form_of, new_memory
 from app.lift.lessons import lesson_steps
 from app.lift.losses import disturbance, example_losses, gate_loss
 from app.lift.observer import Observer, Stage, StepMetrics
+from app.lift.reader import Reader
 from app.lift.teacher import Teacher
 from app.lift.two_stages import two_stage_steps
 
@@ -35,48 +39,58 @@ def train_memory(
     data: TrainingData,
     method: MethodConfig,
     observer: Observer,
-    start: DocumentMemory | None = None,
+    reader: Reader | None = None,
+    checkpoint: Path | None = None,
 ) -> tuple[DocumentMemory, list[StepMetrics]]:
-    """Train a memory on a document, `start` or a new one; the same arguments give the same memory.
+    """Train a memory on a document, the reader's or a new one, behind the checkpoint if given one.
 
-    Raises like `train`.
+    The same arguments give the same memory, with or without a checkpoint. Raises like `train`.
     """
-    memory = new_memory(base, method) if start is None else start
+    memory = _memory_to_train(base, method, reader, checkpoint)
+    identity = identity_of(base, method, [data], reader.sha256 if reader else None)
     plan = partial(plan_steps, base, data, method)
-    return memory, train(base, memory, plan, method, observer)
+    return memory, train(base, memory, plan, method, observer, identity, checkpoint)
 
 
 def train(
-    base: BaseModel, memory: DocumentMemory, plan: Plan, method: MethodConfig, observer: Observer
+    base: BaseModel,
+    memory: DocumentMemory,
+    plan: Plan,
+    method: MethodConfig,
+    observer: Observer,
+    identity: Mapping[str, str],
+    checkpoint: Path | None = None,
 ) -> list[StepMetrics]:
-    """Train `memory` step by step as planned.
+    """Train `memory` step by step as planned; return all steps, those of the checkpoint included.
 
     Whatever the observer raises ends the training and comes out here.
 
     Raises:
+        CheckpointError: the checkpoint is damaged or of another training than `identity`.
         TrainingError: the loss became infinite or no number.
     """
-    total_steps = sum(1 for _ in plan())
-    observer.stage_started(Stage.TRAIN, total_steps, "steps")
     optimizer = _optimizer(memory, method)
-    scheduler = LambdaLR(optimizer, _learning_rate_curve(method, total_steps))
+    state = TrainingState(memory, optimizer, identity)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    total_steps, num_taken = sum(1 for _ in plan()), len(state.history)
+    observer.stage_started(Stage.TRAIN, total_steps, "steps", num_taken)
+    learning_rate_at = _learning_rate_curve(method, total_steps)
     teacher = Teacher(base, method.teacher_top_k)
-    history: list[StepMetrics] = []
     with _training_mode(base, method.checkpoint_activations):
-        for number, rows in enumerate(plan(), start=1):
-            learning_rate, read_before = float(scheduler.get_last_lr()[0]), teacher.tokens_read
+        for number, rows, num_tokens in islice(_numbered(plan()), num_taken, None):
             loss = _backward(teacher, base, memory, rows, method)
             _require_finite(loss, number)
             norm = clip_grad_norm_(memory.parameters(), method.max_gradient_norm)
+            optimizer.param_groups[0]["lr"] = rate = learning_rate_at(number)
             optimizer.step()
             optimizer.zero_grad()
-            scheduler.step()
-            tokens = sum(row.num_tokens for row in rows) + teacher.tokens_read - read_before
-            history.append(StepMetrics(number, loss, norm.item(), learning_rate, tokens))
-            observer.step_taken(history[-1])
+            state.history.append(StepMetrics(number, loss, norm.item(), rate, num_tokens))
+            observer.step_taken(state.history[-1])
             observer.progressed(number)
+            observer.checkpoint_offered(number, state.write)
     memory.eval()
-    return history
+    return state.history
 
 
 def plan_steps(
@@ -84,6 +98,31 @@ def plan_steps(
 ) -> Iterator[list[TrainingRow]]:
     """Yield the rows of every optimiser step, in order, as the method's objective sets them."""
     return _PLANS[method.objective](base, data, method)
+
+
+def _memory_to_train(
+    base: BaseModel, method: MethodConfig, reader: Reader | None, checkpoint: Path | None
+) -> DocumentMemory:
+    if checkpoint is not None:  # all weights come from there
+        return empty_memory(base, form_of(base, method)).to_empty(device=base.device)
+    return new_memory(base, method) if reader is None else reader.start()
+
+
+class _Step(NamedTuple):
+    number: int
+    """Counted from 1."""
+    rows: list[TrainingRow]
+    num_tokens: int
+    """What a teacher reads is counted the first time: it is kept."""
+
+
+def _numbered(plan: Iterator[list[TrainingRow]]) -> Iterator[_Step]:
+    taught: set[ExampleGroup] = set()
+    for number, rows in enumerate(plan, start=1):
+        new = {group for row in rows for group in row.teachers} - taught
+        taught |= new
+        tokens = sum(row.num_tokens for row in rows) + sum(group.num_tokens for group in new)
+        yield _Step(number, rows, tokens)
 
 
 def _require_finite(loss: float, step: int) -> None:
@@ -105,17 +144,18 @@ def _optimizer(memory: DocumentMemory, method: MethodConfig) -> AdamW:
 
 
 def _learning_rate_curve(method: MethodConfig, total_steps: int) -> Callable[[int], float]:
-    """Return the factor on the peak rate by step: linear warm-up, then linear to the final one."""
+    """Return the learning rate by step, from 1: linear warm-up, then linear to the final one."""
     warmup = min(method.warmup_steps, total_steps)
     falling = max(1, total_steps - warmup - 1)
 
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        done = min(1.0, (step - warmup) / falling)
-        return 1.0 - done * (1.0 - method.final_learning_rate_fraction)
+    def learning_rate(step: int) -> float:
+        if step <= warmup:
+            return method.learning_rate * (step / warmup)
+        done = min(1.0, (step - 1 - warmup) / falling)
+        fraction = 1.0 - done * (1.0 - method.final_learning_rate_fraction)
+        return method.learning_rate * fraction
 
-    return factor
+    return learning_rate
 
 
 @contextmanager

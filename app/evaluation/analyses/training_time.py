@@ -1,8 +1,9 @@
 """How long a memory's training takes on this machine: told by its first steps, taken anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from app.evaluation.analyses.errors import AnalysisError
 from app.evaluation.analyses.subject import Subject
@@ -48,14 +49,20 @@ class _Stopwatch:
         self.seconds = 0.0
         self.num_tokens = 0
 
-    def stage_started(self, stage: Stage, total: int, unit: str) -> None:  # noqa: ARG002
+    def stage_started(
+        self,
+        stage: Stage,  # noqa: ARG002
+        total: int,  # noqa: ARG002
+        unit: str,  # noqa: ARG002
+        completed: int = 0,  # noqa: ARG002
+    ) -> None:
         """Start anew: the stage that counts is the last."""
         self._started = self._clock()
 
     def progressed(self, completed: int) -> None:
         """Hear nothing."""
 
-    def qa_pair_written(self, pair: QAPair) -> None:
+    def pairs_written(self, pairs: Sequence[QAPair], num_tried: int) -> None:
         """Hear nothing."""
 
     def step_taken(self, metrics: StepMetrics) -> None:
@@ -64,3 +71,6 @@ class _Stopwatch:
         self.num_tokens += metrics.tokens
         if metrics.step >= _MOST_STEPS or self.seconds >= _FEWEST_SECONDS:
             raise _SeenEnoughError
+
+    def checkpoint_offered(self, step: int, write: Callable[[Path], None]) -> None:
+        """Take none: nobody goes on with this training."""
