@@ -6,9 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import documents, errors
+from app.clock import utc_now
+from app.document_views import ProgressView
 from app.documents import Overview
 from app.models import JobState, QAPairRow
-from app.schemas import ProgressView
 from app.storage import Store, text_key
 
 
@@ -38,13 +39,15 @@ def read_text(store: Store, document_id: str) -> str:
 
 
 def refusal(overview: Overview) -> errors.ApiError:
-    """Say why a document has not what is asked of it: it failed, or is still in the making."""
+    """Say why a document has not what is asked of it: it is in the making, or that ended early."""
     job = overview.job
     if job.state == JobState.FAILED:
         return errors.DocumentFailedError(
             f"the document could not be turned into a memory: {job.error}", reason=job.error_code
         )
-    progress = ProgressView.of(job)
+    if job.state == JobState.CANCELLED:
+        return errors.DocumentCancelledError()
+    progress = ProgressView.of(job, utc_now())
     return errors.DocumentNotReadyError(
         f"the document's memory is not trained yet: its status is {job.state}",
         document_status=job.state,

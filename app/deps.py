@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from anyio import CapacityLimiter
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
 from app import uploads
 from app.documents import Upload
 from app.services import Services
+from app.streams import Streams
 
 
 def get_services(request: Request) -> Services:
@@ -45,6 +46,37 @@ def get_asking_limiter(request: Request) -> CapacityLimiter:
     limiter = request.app.state.asking_limiter
     assert isinstance(limiter, CapacityLimiter)
     return limiter
+
+
+def get_streams(request: Request) -> Streams:
+    """Return those who wait for what happens to a document."""
+    streams = request.app.state.streams
+    assert isinstance(streams, Streams)
+    return streams
+
+
+StreamsDep = Annotated[Streams, Depends(get_streams)]
+
+
+async def hold_place(streams: StreamsDep) -> AsyncIterator[None]:
+    """Hold a place among those who wait, until the response has left."""
+    with streams.place():
+        yield
+
+
+async def wait_for_change(
+    document_id: str,
+    services: ServicesDep,
+    streams: StreamsDep,
+    wait: Annotated[
+        float,
+        Query(ge=0, le=60, description="Seconds to wait for another status, stage or progress"),
+    ] = 0,
+) -> None:
+    """Wait, if that is wished for, until the document changes."""
+    if wait:
+        with streams.place():
+            await streams.wait_for_change(services.database, document_id, wait)
 
 
 WriterDep = Annotated[Session, Depends(get_writer, scope="function")]

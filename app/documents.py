@@ -11,10 +11,10 @@ from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple
 
 import structlog
-from sqlalchemy import Select, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, delete, func, select
+from sqlalchemy.orm import Session, aliased
 
-from app import errors, jobs
+from app import errors, jobs, method_settings
 from app.clock import new_id
 from app.db import after_rollback
 from app.ingest.text import (
@@ -23,14 +23,13 @@ from app.ingest.text import (
     UndecodableDocumentError,
     decode,
 )
+from app.job_order import find_positions
 from app.lift.config import MethodConfig
-from app.lift.presets import InvalidOptionError, UnknownPresetError, resolve_method
-from app.models import Adapter, Document, Event, EventKind, Job
+from app.models import Adapter, Document, Job, JobState
 from app.storage import Store, source_key
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
 _TITLE_CHARACTERS = 80
-_MOST_METRICS = 500
 _log = structlog.get_logger()
 
 
@@ -43,6 +42,8 @@ class Upload:
     title: str | None
     preset: str
     options: Mapping[str, Any]
+    priority: int = 0
+    device_kind: str | None = None
 
 
 class Overview(NamedTuple):
@@ -52,7 +53,11 @@ class Overview(NamedTuple):
     job: Job
     """Its newest; the document's status is this job's state."""
     adapter: Adapter | None
-    """Its newest."""
+    """What it answers from: its newest."""
+    answering: Job | None
+    """The job that made the adapter."""
+    queue_position: int | None
+    """Place among all jobs that wait, from 1; None if the newest does not wait."""
 
 
 class Page(NamedTuple):
@@ -71,7 +76,7 @@ def create(
     Raises:
         ApiError: the document is too large, or no text; a preset or option is unknown.
     """
-    method = _resolve(upload)
+    method = method_settings.resolve(upload.preset, upload.options)
     text = _check_content(upload.content, max_bytes)
     document_id = new_id("doc")
     after_rollback(session, partial(discard, store, document_id))
@@ -81,11 +86,21 @@ def create(
         title=upload.title or _title(upload.filename, text),
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
-        preset=upload.preset,
-        method=asdict(method),
         created_at=now,
     )
-    return _add_rows(session, document)
+    session.add(document)
+    session.flush()
+    job = jobs.create(
+        session,
+        document_id,
+        upload.preset,
+        asdict(method),
+        now,
+        priority=upload.priority,
+        device_kind=upload.device_kind,
+    )
+    session.flush()
+    return Overview(document, job, None, None, find_positions(session)[job.id])
 
 
 def get(session: Session, document_id: str) -> Overview:
@@ -94,21 +109,32 @@ def get(session: Session, document_id: str) -> Overview:
     Raises:
         DocumentNotFoundError: there is none with this id.
     """
-    if _ID.fullmatch(document_id):
-        row = session.execute(_overviews().where(Document.id == document_id)).one_or_none()
-        if row is not None:
-            return Overview(*row)
+    if is_id(document_id):
+        found = _read(session, _overviews().where(Document.id == document_id))
+        if found:
+            return found[0]
     raise errors.DocumentNotFoundError(f"there is no document {document_id!r}")
 
 
-def metrics(session: Session, job: Job) -> list[Event]:
-    """Return figures of a job's running or last attempt: of all optimiser steps, or of so many
-    of them that a curve can show, evenly chosen, the first and the last among them.
+def is_id(document_id: str) -> bool:
+    """Say whether a document could have this id."""
+    return _ID.fullmatch(document_id) is not None
+
+
+def hold(session: Session, document_id: str) -> Overview:
+    """Return one document, to be changed: others who hold it wait until the transaction ends.
+
+    An attempt locks its job first, and then the document: so does this, or both wait for ever.
+    Whoever has the first job has the right to the others, and nobody adds one meanwhile.
+
+    Raises:
+        DocumentNotFoundError: there is none with this id.
     """
-    steps = select(Event.id).where(Event.job_id == job.id, Event.kind == EventKind.METRIC)
-    ids = session.scalars(steps.order_by(Event.id)).all()
-    chosen = select(Event).where(Event.id.in_(_thinned(ids, _MOST_METRICS)))
-    return list(session.scalars(chosen.order_by(Event.id)))
+    if is_id(document_id):
+        own = select(Job.id).where(Job.document_id == document_id).with_for_update()
+        session.execute(own.where(Job.version == 1))
+        session.execute(own.where(Job.version > 1).order_by(Job.version))
+    return get(session, document_id)
 
 
 def find_page(session: Session, cursor: str | None, limit: int) -> Page:
@@ -120,7 +146,7 @@ def find_page(session: Session, cursor: str | None, limit: int) -> Page:
     rows = _overviews().order_by(Document.id.desc()).limit(limit + 1)
     if cursor is not None:
         rows = rows.where(Document.id < _read_cursor(cursor))
-    found = [Overview(*row) for row in session.execute(rows)]
+    found = _read(session, rows)
     has_more = len(found) > limit
     last = found[limit - 1].document.id if has_more else None
     return Page(found[:limit], last and _write_cursor(last))
@@ -132,10 +158,7 @@ def remove(session: Session, document_id: str) -> None:
     Raises:
         DocumentNotFoundError: there is none with this id.
     """
-    document = get(session, document_id).document
-    # An attempt locks its job first, and then the document: so must we, or both wait for ever.
-    own = select(Job.id).where(Job.document_id == document.id).order_by(Job.id)
-    session.execute(own.with_for_update())
+    document = hold(session, document_id).document
     session.execute(delete(Document).where(Document.id == document.id))
 
 
@@ -147,43 +170,33 @@ def discard(store: Store, document_id: str) -> None:
         _log.error("files_left_behind", document_id=document_id, error=str(error))
 
 
-def method_of(document: Document) -> MethodConfig:
-    """Return the settings that were resolved when the document was uploaded."""
-    return MethodConfig(**document.method)
+def method_of(overview: Overview) -> MethodConfig:
+    """Return the settings that the document is asked with: those of the memory it answers from,
+    or of the one that is to come.
+    """
+    return MethodConfig(**(overview.answering or overview.job).method)
 
 
-def _overviews() -> Select[Document, Job, Adapter]:
-    # Ids sort by time: the greatest is the newest.
-    newest_job = select(func.max(Job.id)).where(Job.document_id == Document.id)
-    newest_adapter = select(func.max(Adapter.id)).where(Adapter.document_id == Document.id)
+def _read(session: Session, rows: Select[Document, Job, Adapter, Job]) -> list[Overview]:
+    found = session.execute(rows).all()
+    waits = any(job.state == JobState.QUEUED for _, job, _, _ in found)
+    places = find_positions(session) if waits else {}
+    return [Overview(*row, places.get(row[1].id)) for row in found]
+
+
+def _overviews() -> Select[Document, Job, Adapter, Job]:
+    answering = aliased(Job)
+    own = select(func.max(Job.version)).where(Job.document_id == Document.id)
+    newest = own.correlate(Document).scalar_subquery()
+    answered = own.join(Adapter, Adapter.job_id == Job.id).correlate(Document).scalar_subquery()
     return (
-        select(Document, Job, Adapter)
-        .join(Job, Job.id == newest_job.correlate(Document).scalar_subquery())
-        .outerjoin(Adapter, Adapter.id == newest_adapter.correlate(Document).scalar_subquery())
+        select(Document, Job, Adapter, answering)
+        .join(Job, and_(Job.document_id == Document.id, Job.version == newest))
+        .outerjoin(
+            answering, and_(answering.document_id == Document.id, answering.version == answered)
+        )
+        .outerjoin(Adapter, Adapter.job_id == answering.id)
     )
-
-
-def _resolve(upload: Upload) -> MethodConfig:
-    try:
-        return resolve_method(upload.preset, upload.options)
-    except UnknownPresetError as error:
-        raise errors.UnknownPresetError(str(error)) from error
-    except InvalidOptionError as error:
-        raise errors.InvalidOptionError(str(error)) from error
-
-
-def _add_rows(session: Session, document: Document) -> Overview:
-    session.add(document)
-    session.flush()
-    job = jobs.create(session, document.id, document.created_at)
-    session.flush()
-    return Overview(document, job, None)
-
-
-def _thinned(ids: Sequence[int], most: int) -> Sequence[int]:
-    if len(ids) <= most:
-        return ids
-    return [ids[index * (len(ids) - 1) // (most - 1)] for index in range(most)]
 
 
 def _check_content(content: BinaryIO, max_bytes: int) -> str:
@@ -220,6 +233,6 @@ def _read_cursor(cursor: str) -> str:
         document_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise errors.InvalidCursorError from error
-    if not _ID.fullmatch(document_id):
+    if not is_id(document_id):
         raise errors.InvalidCursorError
     return document_id

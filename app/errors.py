@@ -56,10 +56,16 @@ class DocumentFailedError(ApiError):
     code, status = "document_failed", 409
 
 
+class DocumentCancelledError(ApiError):
+    """The document's training was cancelled before it had a memory; retry it to go on."""
+
+    code, status = "document_cancelled", 409
+
+
 class AdapterUnusableError(ApiError):
     """The document's adapter cannot be used on this server; other documents are unaffected.
 
-    A conflict, not a server error: asking again fails again, a new upload of the document helps.
+    A conflict, not a server error: asking again fails again, a relift of the document helps.
     """
 
     code, status = "adapter_unusable", 409
@@ -141,6 +147,16 @@ class StoreUnavailableError(ApiError):
     """The store that keeps the documents' files cannot be reached; try again later."""
 
     code, status = "store_unavailable", 503
+
+
+class TooManyStreamsError(ApiError):
+    """As many event streams are open as this server allows; try again in a few seconds."""
+
+    code, status = "too_many_streams", 503
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": "5"}
 
 
 class EngineUnavailableError(ApiError):

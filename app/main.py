@@ -20,10 +20,11 @@ from app.logs import configure_logging
 from app.outbox import Sweeper
 from app.own_host import OwnHost, own_hosts
 from app.problems import Problem, handle_exception
-from app.routes import documents, health, questions
+from app.routes import documents, events, health, questions, versions
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
+from app.streams import Streams
 
 API_VERSION: Final = "0.1.0"
 """Version of the contract, that of the distribution."""
@@ -57,8 +58,9 @@ def create_app(
         generate_unique_id_function=_operation_id,
         exception_handlers=dict.fromkeys(_REFUSALS, handle_exception),
     )
-    for routes in (documents, questions, health):
+    for routes in (documents, versions, events, questions, health):
         app.include_router(routes.router)
+    app.state.streams = Streams()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
     app.add_middleware(OwnHost, hosts=own_hosts(settings.host, settings.allowed_hosts))
@@ -87,6 +89,7 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
         store,
         max_attempts=settings.max_attempts,
         pause_seconds=settings.sweep_seconds,
+        lease_seconds=settings.lease_seconds,
     )
     sweeper.start()
     try:

@@ -60,7 +60,9 @@ async def handle_exception(request: Request, error: Exception) -> JSONResponse:
 
 def problem_response(path: str, error: ApiError) -> JSONResponse:
     """Write the problem of `error` for the request to `path`."""
-    return _problem(path, error.status, error.code, error.title(), error.detail, error.extras)
+    problem = _problem(path, error.status, error.code, error.title(), error.detail, error.extras)
+    problem.headers.update(error.headers or {})
+    return problem
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -41,7 +41,7 @@ def prepare(
         question=question.question,
         document_id=document_id,
         read_text=partial(contents.read_text, store, document_id),
-        method=documents.method_of(overview.document),
+        method=documents.method_of(overview),
         adapter=_adapter_file(overview, store) if uses_memory else None,
         max_tokens=asked_tokens,
     )
@@ -61,10 +61,12 @@ def answer(answerer: Answerer, ask: Ask) -> Reply:
     except (UnusableAdapterError, DamagedFileError) as error:
         _log.error("adapter_unusable", document_id=ask.document_id, error=str(error))
         raise errors.AdapterUnusableError(
-            f"{error}; delete the document and upload it again. Other documents are unaffected"
+            f"{error}; relift the document to make a new one. Other documents are unaffected"
         ) from error
     except FileNotFoundError as error:
-        raise errors.AdapterUnusableError("the document's adapter file is gone") from error
+        raise errors.AdapterUnusableError(
+            "the document's adapter file is gone; relift the document to make a new one"
+        ) from error
     except EngineError as error:
         raise errors.EngineUnavailableError(str(error)) from error
 

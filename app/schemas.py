@@ -1,16 +1,12 @@
-"""What goes over HTTP, in and out. Values only; rows are turned into them here and nowhere else."""
+"""What requests hold, and what the model answers. How documents look is in `document_views`."""
 
 import math
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
 
-from app.documents import Overview
 from app.engine.answerer import Ask, Reply
-from app.models import Event, Job, JobState
-from app.pairs import QualityView
 
 Title = Annotated[
     str,
@@ -25,7 +21,14 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class UploadFields(_Request):
+class _Order(_Request):
+    priority: int = Field(0, ge=-100, le=100, description="Of all that wait, the greatest go first")
+    device_kind: Literal["cpu", "cuda"] | None = Field(
+        None, description="Only such devices train it; null lets any"
+    )
+
+
+class UploadFields(_Order):
     """What may stand beside the file of a multipart upload."""
 
     title: Title | None = None
@@ -35,13 +38,24 @@ class UploadFields(_Request):
     )
 
 
-class TextUpload(_Request):
+class TextUpload(_Order):
     """A document whose text is sent as JSON."""
 
     text: str
     title: Title | None = None
     preset: Preset | None = None
     options: dict[str, Any] = Field(default_factory=dict, description="Method options")
+
+
+class Relift(_Order):
+    """What a document's next version is trained with."""
+
+    preset: Preset | None = Field(
+        None, description="Method settings to begin with; those of the newest version by default"
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Method options that lie over these settings"
+    )
 
 
 class MemoryUse(StrEnum):
@@ -61,106 +75,6 @@ class Question(_Request):
     memory: MemoryUse = Field(
         MemoryUse.REQUIRED, description="off asks the base model over the truncated text alone"
     )
-
-
-class ProgressView(BaseModel):
-    """How far the running stage is."""
-
-    completed: int
-    total: int
-    unit: str
-
-    @classmethod
-    def of(cls, job: Job) -> Self | None:
-        """Return the progress of a job, None before its first stage."""
-        if job.completed is None or job.total is None or job.unit is None:
-            return None
-        return cls(completed=job.completed, total=job.total, unit=job.unit)
-
-
-class FailureView(BaseModel):
-    """Why the last attempt failed."""
-
-    code: str
-    detail: str
-    retryable: bool
-
-    @classmethod
-    def of(cls, job: Job) -> Self | None:
-        """Return the failure of a job's last attempt."""
-        if job.error_code is None or job.error is None:
-            return None
-        return cls(code=job.error_code, detail=job.error, retryable=bool(job.retryable))
-
-
-class AdapterView(BaseModel):
-    """The file that holds a document's memory."""
-
-    sha256: str
-    size_bytes: int
-    created_at: datetime
-
-
-class LossPoint(BaseModel):
-    """The training loss of one optimiser step, in nats per token."""
-
-    step: int
-    loss: float
-
-
-class DocumentView(BaseModel):
-    """A document and where its training stands."""
-
-    id: str
-    title: str
-    status: JobState
-    stage: str | None = Field(description="An open set: a newer server may know more stages")
-    progress: ProgressView | None
-    attempt: int = Field(description="Attempts begun so far")
-    error: FailureView | None
-    size_bytes: int
-    num_tokens: int | None
-    preset: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    adapter: AdapterView | None
-
-    @classmethod
-    def of(cls, overview: Overview) -> Self:
-        """Show a document's rows."""
-        return cls(**_document_fields(overview))
-
-
-class DocumentDetail(DocumentView):
-    """A document with its settings, its memory's quality and its newest attempt's loss curve."""
-
-    method: dict[str, Any] = Field(description="All settings of the method, resolved at upload")
-    quality: QualityView | None = Field(description="null without an adapter that was measured")
-    losses: list[LossPoint]
-
-    @classmethod
-    def of_metrics(cls, overview: Overview, metrics: list[Event]) -> Self:
-        """Show a document's rows; a step whose loss was no number is left out of the curve."""
-        points = [
-            LossPoint(step=metric.data["step"], loss=metric.data["loss"])
-            for metric in metrics
-            if metric.data["loss"] is not None
-        ]
-        return cls(
-            **_document_fields(overview),
-            method=overview.document.method,
-            quality=QualityView.of(overview.adapter),
-            losses=points,
-        )
-
-
-class DocumentPage(BaseModel):
-    """Some documents, the newest first."""
-
-    data: list[DocumentView]
-    next_cursor: str | None
-    has_more: bool
 
 
 class Usage(BaseModel):
@@ -224,26 +138,3 @@ class Readiness(BaseModel):
 
     status: str
     model: dict[str, str]
-
-
-def _document_fields(overview: Overview) -> dict[str, Any]:
-    document, job, adapter = overview
-    return {
-        "id": document.id,
-        "title": document.title,
-        "status": job.state,
-        "stage": job.stage,
-        "progress": ProgressView.of(job),
-        "attempt": job.attempt,
-        "error": FailureView.of(job),
-        "size_bytes": document.size_bytes,
-        "num_tokens": document.num_tokens,
-        "preset": document.preset,
-        "created_at": document.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "adapter": adapter
-        and AdapterView(
-            sha256=adapter.sha256, size_bytes=adapter.size_bytes, created_at=adapter.created_at
-        ),
-    }

@@ -70,6 +70,8 @@ def _read_form(form: FormData, default_preset: str) -> Upload:
         title=fields.title,
         preset=fields.preset or default_preset,
         options=fields.options,
+        priority=fields.priority,
+        device_kind=fields.device_kind,
     )
 
 
@@ -84,6 +86,8 @@ def _read_json(body: bytes, default_preset: str) -> Upload:
         title=sent.title,
         preset=sent.preset or default_preset,
         options=sent.options,
+        priority=sent.priority,
+        device_kind=sent.device_kind,
     )
 
 

@@ -6,20 +6,20 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 _OPEN_REQUESTS_SECONDS = 5
 
 
 def run_api(
-    app: ASGIApp,
+    app: FastAPI,
     listener: socket.socket,
     when_ready: Callable[[], None],
     watch: Coroutine[Any, Any, None] | None = None,
 ) -> None:
     """Answer requests until a signal comes or `watch` raises, which then is raised here.
 
-    Open requests are given a few seconds to end.
+    Open requests are given a few seconds to end; those that only wait are ended.
     """
     config = uvicorn.Config(
         app,
@@ -28,17 +28,27 @@ def run_api(
         access_log=False,
         timeout_graceful_shutdown=_OPEN_REQUESTS_SECONDS,
     )
-    asyncio.run(_run(_Server(config, when_ready), listener, watch or _forever()))
+    server = _Server(config, when_ready, when_stopping=app.state.streams.end)
+    asyncio.run(_run(server, listener, watch or _forever()))
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        when_ready: Callable[[], None],
+        when_stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._when_ready = when_ready
+        self._when_ready, self._when_stopping = when_ready, when_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._when_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._when_stopping()
+        await super().shutdown(sockets)
 
     def stop(self, _: object) -> None:
         self.should_exit = True

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 from app.db import migrate
 from app.embedded.api import run_api
@@ -21,11 +21,13 @@ from app.embedded.valkey import Valkey, running_valkey
 from app.embedded.worker import Worker, exit_status, worker_command
 from app.settings import Settings
 
+_WORKER_END_SECONDS = 10.0  # beyond what its training is given to be saved
+
 
 class Api(NamedTuple):
     """The API with its resident model."""
 
-    app: ASGIApp
+    app: FastAPI
     model: Mapping[str, str]
     """What the model says of itself: name, device, dtype."""
 
@@ -76,7 +78,8 @@ def _located(settings: Settings, valkey: Valkey | None) -> Settings:
 
 @contextmanager
 def _running_worker(settings: Settings, say: Callable[[str], None]) -> Iterator[Worker]:
-    worker = Worker(worker_command("WARNING"), _environment(settings), say)
+    stop_seconds = settings.grace_seconds + _WORKER_END_SECONDS
+    worker = Worker(worker_command("WARNING"), _environment(settings), say, stop_seconds)
     try:
         yield worker
     finally:

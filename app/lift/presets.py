@@ -99,8 +99,17 @@ def resolve_method(preset: str, options: Mapping[str, Any]) -> MethodConfig:
     """
     if preset not in PRESETS:
         raise UnknownPresetError(f"unknown preset {preset!r}; there are {', '.join(PRESETS)}")
+    return lay_over(asdict(PRESETS[preset]), options)
+
+
+def lay_over(settings: Mapping[str, Any], options: Mapping[str, Any]) -> MethodConfig:
+    """Return settings with `options` laid over them.
+
+    Raises:
+        InvalidOptionError: an option is unknown, of the wrong type, or contradicts another.
+    """
     try:
-        return _method.validate_json(json.dumps(asdict(PRESETS[preset]) | dict(options)))
+        return _method.validate_json(json.dumps(dict(settings) | dict(options)))
     except ValidationError as error:
         raise InvalidOptionError(_first_problem(error)) from error
 

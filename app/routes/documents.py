@@ -3,16 +3,16 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from app import contents, documents, outbox
+from app import contents, documents, events, outbox
 from app.clock import utc_now
 from app.db import after_commit
-from app.deps import ReaderDep, ServicesDep, UploadDep, WriterDep
+from app.deps import ReaderDep, ServicesDep, UploadDep, WriterDep, wait_for_change
+from app.document_views import DocumentDetail, DocumentPage, DocumentView
 from app.pairs import QAPairList, QAPairView
 from app.problems import problem_responses
-from app.schemas import DocumentDetail, DocumentPage, DocumentView
 from app.uploads import describe_upload
 
 router = APIRouter(tags=["documents"])
@@ -31,12 +31,9 @@ def create_document(
     overview = documents.create(
         session, services.store, upload, services.settings.max_document_bytes, utc_now()
     )
-    after_commit(
-        session,
-        partial(outbox.dispatch, services.database, services.dispatcher, overview.job.id),
-    )
+    outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     response.headers["Location"] = f"/documents/{overview.document.id}"
-    return DocumentView.of(overview)
+    return DocumentView.of(overview, utc_now())
 
 
 @router.get("/documents", responses=problem_responses(422))
@@ -46,19 +43,24 @@ def list_documents(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> DocumentPage:
     """List documents, the newest first, page by page."""
-    page = documents.find_page(session, cursor, limit)
+    page, now = documents.find_page(session, cursor, limit), utc_now()
     return DocumentPage(
-        data=[DocumentView.of(overview) for overview in page.overviews],
+        data=[DocumentView.of(overview, now) for overview in page.overviews],
         next_cursor=page.next_cursor,
         has_more=page.next_cursor is not None,
     )
 
 
-@router.get("/documents/{document_id}", responses=problem_responses(404, 422))
+@router.get(
+    "/documents/{document_id}",
+    responses=problem_responses(404, 422, 503),
+    dependencies=[Depends(wait_for_change)],
+)
 def get_document(document_id: str, session: ReaderDep) -> DocumentDetail:
-    """Look at one document: status, progress, loss curve, quality."""
+    """Look at one document: status, progress, loss curve, quality; at once, or when it changes."""
     overview = documents.get(session, document_id)
-    return DocumentDetail.of_metrics(overview, documents.metrics(session, overview.job))
+    metrics = events.metrics(session, overview.job)
+    return DocumentDetail.of_metrics(overview, metrics, utc_now())
 
 
 @router.get(

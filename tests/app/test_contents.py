@@ -57,8 +57,7 @@ def test_pairs_come_in_the_documents_order_with_their_marks(
     lease = parse(database, store, document_id, TEXT)
     pairs = [QAPair("When?", "1843", "It ran", 35, is_held_back=True), QAPair("Who?", "A", "B", 0)]
     with database.writing() as session:
-        for pair in pairs:
-            attempts.add_qa_pair(session, lease, pair)
+        attempts.add_pairs(session, lease, pairs, len(pairs))
 
     body = client.get(f"/documents/{document_id}/qa-pairs").json()
 

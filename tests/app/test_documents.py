@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from app import attempts, jobs
 from app.db import Database
-from app.jobs import Failure, LeaseLostError
+from app.jobs import Failure
+from app.leases import LeaseLostError
 from app.lift.observer import StepMetrics
 from app.storage import Store
 from tests.fakes import FakeAnswerer
@@ -30,7 +31,12 @@ def test_running_document_shows_stage_progress_and_losses(
     body = client.get(f"/documents/{document_id}").json()
 
     assert (body["status"], body["stage"], body["attempt"]) == ("running", "train", 1)
-    assert body["progress"] == {"completed": 2, "total": 40, "unit": "steps"}
+    assert body["progress"] == {
+        "completed": 2,
+        "total": 40,
+        "unit": "steps",
+        "eta_seconds": None,
+    }
     assert body["losses"] == [{"step": 1, "loss": 3.5}, {"step": 3, "loss": 3.25}]
     assert body["started_at"] == "2030-01-01T12:00:00Z"
 
@@ -61,6 +67,7 @@ def test_ready_document_shows_its_adapter(
     assert (body["status"], body["num_tokens"], body["error"]) == ("ready", 1234, None)
     assert body["adapter"]["sha256"] == "a" * 64
     assert body["adapter"]["size_bytes"] == 7
+    assert (body["version"], body["adapter"]["version"]) == (1, 1)
 
 
 def test_failed_document_shows_why(

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import openapi_spec_validator
 import pytest
 from fastapi.testclient import TestClient
 
@@ -148,6 +149,23 @@ def test_upload_declares_both_content_types(openapi: Any) -> None:
 
     assert set(content) == {"multipart/form-data", "application/json"}
     assert content["multipart/form-data"]["schema"]["properties"]["file"]["format"] == "binary"
+
+
+def test_document_for_clients_is_valid(openapi: Any) -> None:
+    """It keeps to the OpenAPI version that it names: generators refuse words of a later one."""
+    openapi_spec_validator.validate(openapi)
+
+    assert openapi["openapi"].startswith("3.1.")
+    assert "itemSchema" not in json.dumps(openapi)
+
+
+def test_stream_declares_what_its_messages_are(openapi: Any) -> None:
+    """A client that is generated knows an event of the stream by the list's name for it."""
+    stream = openapi["paths"]["/documents/{document_id}/events/stream"]["get"]["responses"]["200"]
+
+    assert stream["content"] == {
+        "text/event-stream": {"schema": {"$ref": "#/components/schemas/DocumentEvent"}}
+    }
 
 
 def test_refusals_are_declared_as_problems(openapi: Any) -> None:

@@ -80,7 +80,12 @@ def test_ask_before_ready_returns_409(
     problem = response.json()
     assert (response.status_code, problem["code"]) == (409, "document_not_ready")
     assert (problem["document_status"], problem["stage"]) == ("running", "train")
-    assert problem["progress"] == {"completed": 0, "total": 40, "unit": "steps"}
+    assert problem["progress"] == {
+        "completed": 0,
+        "total": 40,
+        "unit": "steps",
+        "eta_seconds": None,
+    }
     assert answerer.asks == []
 
 
@@ -108,6 +113,18 @@ def test_ask_a_failed_document_returns_409_with_the_reason(
 
     assert (response.status_code, response.json()["code"]) == (409, "document_failed")
     assert "It is too short." in response.json()["detail"]
+
+
+def test_ask_a_cancelled_document_returns_409_with_what_to_do(
+    client: TestClient, document_id: str
+) -> None:
+    """Without a memory a cancelled document says that it can be gone on with."""
+    client.post(f"/documents/{document_id}/cancel")
+
+    response = ask(client, document_id)
+
+    assert (response.status_code, response.json()["code"]) == (409, "document_cancelled")
+    assert "retry" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,10 @@ def test_options_lie_over_the_preset(client: TestClient, database: Database) -> 
     document_id = upload(client, b"Some text.", preset="paper", options='{"seed": 7}').json()["id"]
 
     with database.reading() as session:
-        document = documents.get(session, document_id).document
-    assert document.preset == "paper"
-    assert documents.method_of(document).seed == 7
-    assert documents.method_of(document).segment_tokens == 2048
+        overview = documents.get(session, document_id)
+    assert overview.job.preset == "paper"
+    assert documents.method_of(overview).seed == 7
+    assert documents.method_of(overview).segment_tokens == 2048
 
 
 def test_upload_is_durable_while_the_broker_is_away(client: TestClient, database: Database) -> None:
@@ -69,6 +69,20 @@ def test_upload_is_durable_while_the_broker_is_away(client: TestClient, database
     with database.reading() as session:
         job = session.scalars(select(Job)).one()
     assert (job.state, job.dispatched_at) == ("queued", None)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_upload_takes_its_place_in_the_queue(client: TestClient, as_json: bool) -> None:
+    """Priority and kind of device come from the upload; who has more of the first goes first."""
+    client.post("/documents", json={"text": "x"})
+    if as_json:
+        fields = {"text": "x", "priority": 100, "device_kind": "cuda"}
+        body = client.post("/documents", json=fields).json()
+    else:
+        body = upload(client, b"x", priority="100", device_kind="cuda").json()
+
+    assert (body["priority"], body["device_kind"]) == (100, "cuda")
+    assert (body["queue_position"], body["version"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +121,10 @@ def test_content_that_is_no_document_is_refused(
         ({"title": "a\0b"}, "invalid_request"),
         ({"title": "x" * 501}, "invalid_request"),
         ({"titel": "x"}, "invalid_request"),
+        ({"priority": "101"}, "invalid_request"),
+        ({"priority": "-101"}, "invalid_request"),
+        ({"priority": "much"}, "invalid_request"),
+        ({"device_kind": "tpu"}, "invalid_request"),
     ],
 )
 def test_wrong_field_returns_422(
