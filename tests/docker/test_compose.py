@@ -89,7 +89,7 @@ def test_image_starts_the_api_as_the_compose_file_does(
 def test_every_lift_variable_is_a_setting(name: str) -> None:
     """No file sets or asks for a `LIFT_` variable that the settings do not know."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = {word.removeprefix("LIFT_").lower() for word in re.findall(r"\bLIFT_[A-Z_]+", text)}
+    named = {word.removeprefix("LIFT_").lower() for word in re.findall(r"\bLIFT_[A-Z0-9_]+", text)}
 
     assert named <= set(Settings.model_fields)
 
