@@ -28,7 +28,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
 
     It is on the disk then. A block that fails leaves nothing but what was there before.
     """
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = path.with_name(f"{path.name}.part")
     try:
         yield unfinished
         sync(unfinished)

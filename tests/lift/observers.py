@@ -1,6 +1,7 @@
 """Observers for tests of the method."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +10,7 @@ from app.lift.earlier import Earlier
 from app.lift.observer import QAPair, Stage, StepMetrics
 
 Result = TypeVar("Result")
+_MOST_LIFTS = 50
 
 
 class Recorder:
@@ -54,13 +56,11 @@ class Keeper(Recorder):
 
     def in_pieces(self, lift: Callable[[], Result]) -> Result:
         """Lift again and again; each lift ends when one batch or step is kept and the next made."""
-        while True:
-            self.lifts += 1
+        for self.lifts in range(1, _MOST_LIFTS + 1):
             self._ends_at_next = False
-            try:
+            with suppress(InterruptedError):
                 return lift()
-            except InterruptedError:
-                continue
+        raise AssertionError(f"no end after {_MOST_LIFTS} lifts")
 
     def pairs_written(self, pairs: Sequence[QAPair], num_tried: int) -> None:
         self._end_if_kept()

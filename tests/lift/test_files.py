@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.lift.files import file_sha256, write_whole
+from app.lift.files import appearing_whole, file_sha256, write_whole
 
 
 def test_a_file_is_replaced_with_its_rights(tmp_path: Path) -> None:
@@ -34,6 +34,16 @@ def test_a_write_that_fails_leaves_the_old_file(
         write_whole(path, "new")
 
     assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
+def test_an_unfinished_file_begins_with_the_name(tmp_path: Path) -> None:
+    """Who clears up by names behind a killed process finds it."""
+    with appearing_whole(tmp_path / "tmp_1") as unfinished:
+        unfinished.touch()
+
+        assert [path.name for path in tmp_path.glob("tmp_1*")] == [unfinished.name]
+        assert unfinished.name != "tmp_1"
 
 
 def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
