@@ -21,21 +21,41 @@ _SETTINGS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "log_min_
 def running_postgres() -> Iterator[str]:
     """Run a server that only a Unix socket reaches, and give its URL."""
     with tempfile.TemporaryDirectory(prefix="lift-pg-", dir="/tmp") as name:
-        folder = Path(name)
-        user = _unprivileged_user(folder)
-        binaries = _binaries(folder, user)
-        data = folder / "data"
-        _run([binaries / "initdb", "-D", data, "-U", "lift", "--auth=trust", "--no-sync"], user)
-        options = [word for setting in _SETTINGS for word in ("-c", setting)]
-        server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", folder, *options], cwd="/", **user
-        )
+        server = PostgresServer(Path(name))
         try:
-            _wait_until_it_answers(folder)
-            yield f"postgresql://lift@/postgres?host={folder}"
+            server.start()
+            yield server.url
         finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(30)
+            server.stop()
+
+
+class PostgresServer:
+    """A server that keeps its data in a folder, and can be started again on it after any end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._user = _unprivileged_user(folder)
+        self._binaries = _binaries(folder, self._user)
+        self._data = folder / "data"
+        self.url = f"postgresql://lift@/postgres?host={folder}"
+        initdb = [self._binaries / "initdb", "-D", self._data, "-U", "lift"]
+        _run([*initdb, "--auth=trust", "--no-sync"], self._user)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.launch()
+        _wait_until_it_answers(self._folder)
+
+    def launch(self) -> None:
+        """Start it; it may refuse for a moment while another one's children are ending."""
+        options = [word for setting in _SETTINGS for word in ("-c", setting)]
+        command = [self._binaries / "postgres", "-D", self._data, "-k", self._folder, *options]
+        self.process = subprocess.Popen(command, cwd="/", start_new_session=True, **self._user)
+
+    def stop(self) -> None:
+        """Disconnect everybody and end it."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
 
 
 def _unprivileged_user(folder: Path) -> dict[str, Any]:
