@@ -1,7 +1,4 @@
-"""A small client of the server's HTTP interface, for the command line and the demo.
-
-It reads of each response what it needs and lets the rest be, so that it fits newer servers.
-"""
+"""A small client of the server's HTTP interface, for the command line and the demo."""
 
 import json
 import time
@@ -10,13 +7,14 @@ from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
+
+from app.client_views import Answer, Document, QAPair
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _ANSWER_SECONDS = 600.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_TERMINAL = {"ready", "failed", "cancelled"}
 
 
 class ClientError(Exception):
@@ -26,78 +24,6 @@ class ClientError(Exception):
         super().__init__(message)
         self.code = code
         """The problem's code, where the server gave one."""
-
-
-class Progress(BaseModel):
-    """How far the running stage is."""
-
-    completed: int
-    total: int
-    unit: str
-
-
-class Loss(BaseModel):
-    """The training loss of one optimiser step."""
-
-    step: int
-    loss: float
-
-
-class Failure(BaseModel):
-    """Why a document could not be lifted."""
-
-    code: str
-    detail: str
-
-
-class Quality(BaseModel):
-    """What a memory does for held-back pairs; likelihoods in nats a token."""
-
-    verdict: str
-    num_pairs: int
-    without_memory: float | None = None
-    with_memory: float | None = None
-    with_other_memory: float | None = None
-    gain: float | None = None
-    gain_standard_error: float | None = None
-    reason: str | None = None
-
-
-class QAPair(BaseModel):
-    """A question/answer pair about a document."""
-
-    question: str
-    answer: str
-    evidence: str
-    start: int
-    is_held_back: bool = False
-
-
-class Document(BaseModel):
-    """A document as the server tells of it."""
-
-    id: str
-    title: str
-    status: str
-    stage: str | None = None
-    progress: Progress | None = None
-    losses: list[Loss] = Field(default_factory=list)
-    error: Failure | None = None
-    num_tokens: int | None = None
-    method: dict[str, Any] = Field(default_factory=dict)
-    quality: Quality | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """True once nothing more will happen by itself."""
-        return self.status in _TERMINAL
-
-
-class Answer(BaseModel):
-    """What the model said."""
-
-    answer: str
-    memory_share: float | None = None
 
 
 class _Created(BaseModel):
@@ -142,9 +68,11 @@ class Client:
         title: str | None = None,
         preset: str | None = None,
         options: Mapping[str, Any] | None = None,
+        priority: int = 0,
     ) -> str:
         """Send a document and return its id; what is left out is the server's default."""
         fields = {"title": title, "preset": preset, "options": json.dumps(options or {})}
+        fields["priority"] = str(priority) if priority else None  # older servers know none
         response = self._call(
             "POST",
             "/documents",
@@ -174,6 +102,28 @@ class Client:
             yield document
             time.sleep(every_seconds)
         yield document
+
+    def cancel(self, document_id: str) -> Document:
+        """Stop a document's training, or take it out of the queue."""
+        return _read(Document, self._call("POST", f"{_path(document_id)}/cancel"))
+
+    def retry(self, document_id: str) -> Document:
+        """Let a failed or cancelled training go on where it was."""
+        return _read(Document, self._call("POST", f"{_path(document_id)}/retry"))
+
+    def relift(
+        self,
+        document_id: str,
+        *,
+        preset: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        priority: int = 0,
+    ) -> Document:
+        """Ask for a new version of a document's memory; what is left out stays as it was."""
+        wish = {"options": dict(options or {}), "priority": priority}
+        if preset is not None:
+            wish["preset"] = preset
+        return _read(Document, self._call("POST", f"{_path(document_id)}/relift", json=wish))
 
     def ask(
         self, document_id: str, question: str, *, memory: bool = True, max_tokens: int | None = None

@@ -11,7 +11,8 @@ import typer
 
 from app.cli.console import client_errors_shown, err, fail
 from app.cli.environment import read_settings
-from app.client import Client, Document
+from app.client import Client
+from app.client_views import Document
 from app.remote_tuning.errors import TrainingFileError
 from app.remote_tuning.training_file import MAX_EXAMPLE_BYTES, Example, write_training_file
 

@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.text import Text
 
 from app.cli.curve import loss_curve
-from app.client import Document
+from app.client_views import Document
 
 _PLAIN_SECONDS = 5.0
 """Time between two plain lines within one stage."""
@@ -97,6 +97,8 @@ def _show_lines(console: Console, documents: Iterable[Document]) -> Document:
 
 def _line(document: Document) -> str:
     words = [_stage(document)]
+    if document.queue_position is not None:
+        words.append(f"place {document.queue_position}")
     if document.progress and not document.is_settled:
         progress = document.progress
         words.append(f"{progress.completed}/{progress.total} {progress.unit}")

@@ -2,7 +2,17 @@
 
 import typer
 
-from app.cli import analyse, doctor, documents, evaluation, exporting, pretune, remote, server
+from app.cli import (
+    analyse,
+    doctor,
+    documents,
+    evaluation,
+    exporting,
+    pretune,
+    remote,
+    server,
+    training,
+)
 
 app = typer.Typer(
     help=(
@@ -17,7 +27,10 @@ for command in (
     server.serve,
     documents.upload,
     documents.ask,
-    documents.status,
+    training.status,
+    training.cancel,
+    training.retry,
+    training.relift,
     exporting.export,
     remote.tune_remote,
     remote.ask_remote,

@@ -1,4 +1,4 @@
-"""Method options as the command line gives them: `--option key=value`, repeated."""
+"""Options that several commands have; a method's are `--option key=value`, repeated."""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +12,12 @@ Options = Annotated[
     list[str] | None,
     typer.Option(help="One method setting, as key=value; may be repeated."),
 ]
+DocumentId = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
+Preset = Annotated[str | None, typer.Option(help="Named method settings.")]
+Priority = Annotated[
+    int, typer.Option(min=-100, max=100, help="Of all that wait, the greatest go first.")
+]
+Wait = Annotated[bool, typer.Option(help="Stay until the document is ready.")]
 
 
 def read_options(given: Sequence[str] | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Says in plain words what was measured of a memory."""
 
-from app.client import Quality
+from app.client_views import Quality
 
 _VERDICTS = {
     "helps": "This memory helps",

@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from app.client import Answer, Client
+from app.client import Client
+from app.client_views import Answer
 from app.lift.config import MethodConfig
 from app.samples import Sample, SampleQuestion
 from app.settings import Settings

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.client import Document
+from app.client_views import Document
 from app.demo.measuring import Measured
 
 _GROUPS = {

@@ -7,6 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli.main import app
 
 
 class PlayedServer(ThreadingHTTPServer):
@@ -67,3 +70,8 @@ def document(status: str, **fields: Any) -> dict[str, Any]:
 def problem(status: int, code: str, detail: str) -> dict[str, Any]:
     """Return a problem as the server tells of it."""
     return {"title": "Title.", "status": status, "code": code, "detail": detail}
+
+
+def lift(*arguments: str) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(app, list(arguments))

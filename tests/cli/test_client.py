@@ -21,6 +21,19 @@ def test_upload_sends_file_and_settings(played: PlayedServer) -> None:
     assert b'name="title"' not in body
 
 
+def test_upload_names_its_priority_where_it_has_one(played: PlayedServer) -> None:
+    """Older servers, which know none, are not told of the usual one."""
+    played.play("POST /documents", {"id": "d1"}, status=202)
+
+    with Client(played.url) as client:
+        client.upload(io.BytesIO(b"words"), "a.txt", priority=-5)
+        client.upload(io.BytesIO(b"words"), "a.txt")
+
+    first, second = (body for _, body in played.requests)
+    assert b'name="priority"\r\n\r\n-5\r\n' in first
+    assert b'name="priority"' not in second
+
+
 def test_documents_follows_cursors(played: PlayedServer) -> None:
     """All pages of the list are gone through."""
     played.play("GET /documents", {"data": [document("ready")], "next_cursor": "c&2"})

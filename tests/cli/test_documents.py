@@ -2,14 +2,8 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from app.cli.main import app
-from tests.cli.conftest import PlayedServer, document, problem
-
-
-def lift(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
+from tests.cli.conftest import PlayedServer, document, lift, problem
 
 
 @pytest.fixture
@@ -95,29 +89,6 @@ def test_ask_without_memory_prints_answer_only(played: PlayedServer) -> None:
 
     assert result.output == "No idea.\n"
     assert played.requests[0][1] == b'{"question":"What?","memory":"off","max_tokens":5}'
-
-
-def test_status_lists_documents(played: PlayedServer) -> None:
-    """The list has one row for each document, its title unchanged."""
-    rows = [document("ready", num_tokens=3251), document("running", stage="train")]
-    played.play("GET /documents", {"data": rows, "next_cursor": None})
-
-    result = lift("status", "--url", played.url)
-
-    assert result.exit_code == 0
-    assert "A [title]" in result.output
-    assert "3,251" in result.output
-    assert "train" in result.output
-
-
-def test_status_of_one_document_draws_its_curve(played: PlayedServer) -> None:
-    """A document with losses is shown with their curve."""
-    losses = [{"step": step, "loss": 9.0 - step} for step in (1, 2, 3)]
-    played.play("GET /documents/d1", document("ready", losses=losses))
-
-    result = lift("status", "d1", "--url", played.url)
-
-    assert "loss over 3 steps\n  8.000 █" in result.output
 
 
 @pytest.mark.parametrize("arguments", [("status", "d1"), ("ask", "d1", "What?")])

@@ -3,7 +3,7 @@
 import pytest
 
 from app.cli.quality import quality_sentence
-from app.client import Quality
+from app.client_views import Quality
 from tests.cli.conftest import PlayedServer, document
 from tests.cli.test_documents import lift
 

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from app.client import Answer, Document
+from app.client_views import Answer, Document
 from app.demo.measuring import Asked, Measured
 from app.demo.report import report, summary
 from app.samples import SampleQuestion

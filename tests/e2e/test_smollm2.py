@@ -14,7 +14,8 @@ from statistics import fmean
 import pytest
 import torch
 
-from app.client import Answer, Client, Document
+from app.client import Client
+from app.client_views import Answer, Document
 from app.engine.answerer import Ask
 from app.engine.resident import ResidentAnswerer
 from app.evaluation.likelihood import gold_log_likelihoods, is_shown
