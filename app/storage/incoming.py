@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,8 +34,9 @@ class Incoming:
         """Remove what a killed process left a day ago or earlier."""
         oldest = time.time() - ABANDONED_SECONDS
         for path in self._folder.glob("tmp_*"):
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # others tidy, too
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
 
 
 def write_all(source: BinaryIO, path: Path) -> StoredFile:

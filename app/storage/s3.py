@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import obstore
 from obstore.exceptions import BaseError
@@ -24,11 +24,12 @@ from app.storage.keys import INCOMING, document_prefix
 from app.storage.store import StoredFile, StoredKey, StoreError
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Config
+    from obstore.store import RetryConfig, S3Config
 
 _PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 4
 _CHUNK_BYTES = 1024 * 1024
+_TIMEOUTS = {"connect_timeout": "5s", "read_timeout": "60s", "timeout": "10m"}
 _RETRIES: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
 
 
@@ -61,12 +62,14 @@ class S3Store:
         until the bucket's lifecycle rule removes them.
         """
         with self._told("write", key):
-            obstore.put(
+            written = obstore.put(
                 self._bucket, key, path, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
             )
-            size_bytes = obstore.head(self._bucket, key)["size"]
-        if size_bytes != path.stat().st_size:
-            raise StoreError(f"the S3 store kept {size_bytes} bytes of {key}, which has more")
+            kept = obstore.head(self._bucket, key)
+        size_bytes = path.stat().st_size
+        if kept["e_tag"] == written["e_tag"] and kept["size"] != size_bytes:
+            self.delete(key)
+            raise StoreError(f"the S3 store kept {kept['size']} of {size_bytes} bytes of {key}")
 
     def read(self, key: str) -> bytes:
         """Return a file's content; `FileNotFoundError` if there is none."""
@@ -148,16 +151,14 @@ class S3Store:
 
 
 def _open_bucket(name: str, prefix: str, endpoint_url: str | None) -> Bucket:
-    config: S3Config = {"endpoint": endpoint_url} if endpoint_url else {}
-    client: ClientConfig = {
-        "connect_timeout": "5s",
-        "read_timeout": "30s",
-        "timeout": "10m",
-        "allow_http": (endpoint_url or "").startswith("http://"),
-    }
-    return Bucket(
-        name, prefix=prefix or None, config=config, client_options=client, retry_config=_RETRIES
-    )
+    # All in one mapping: options of the client given apart would hide those of the environment.
+    config: dict[str, Any] = dict(_TIMEOUTS)
+    if endpoint_url:
+        config["aws_endpoint_url_s3"] = endpoint_url  # goes before other names of an address
+        if endpoint_url.startswith("http://"):
+            config["allow_http"] = True
+    options = cast("S3Config", config)
+    return Bucket(name, prefix=prefix or None, config=options, retry_config=_RETRIES)
 
 
 def _reason(error: BaseError) -> str:

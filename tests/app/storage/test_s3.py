@@ -1,6 +1,7 @@
 """The store in a bucket, on a real server: what goes wrong on the way, and the local copies."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from app.settings import Settings
 from app.storage import DamagedFileError, Store, StoreError, open_store, s3, source_key
-from tests.s3 import ACCOUNT, SECRET, S3Server
+from tests.s3 import ACCOUNT, SECRET, Asked, S3Server
 
 KEY = source_key("doc_1")
 TWO_PARTS = os.urandom(9 * 1024 * 1024)
@@ -115,12 +116,76 @@ def test_hiccup_is_tried_again(s3_store: Store, s3_server: S3Server) -> None:
     assert s3_store.read(KEY) == b"x"
 
 
+def test_server_that_says_nothing_is_given_up(
+    s3_settings: Settings, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    """A connection that hangs ends like one that is refused."""
+    monkeypatch.setitem(s3._TIMEOUTS, "read_timeout", "200ms")
+    store = open_store(s3_settings)
+    given_up = threading.Event()
+    s3_server.refuses = lambda _: given_up.wait(60)
+
+    with pytest.raises(StoreError, match="cannot read"):
+        store.read(KEY)
+    given_up.set()
+
+
 def test_byte_lost_on_the_way_is_noticed(s3_store: Store, s3_server: S3Server) -> None:
-    """What arrived is not what was sent: the put has failed."""
+    """What arrived is not what was sent: the put has failed, and nothing of it stays."""
     s3_server.loses_a_byte = lambda asked: asked.method == "PUT"
 
-    with pytest.raises(StoreError, match="kept 8 bytes"):
+    with pytest.raises(StoreError, match="kept 8 of 9 bytes"):
         s3_store.put(KEY, BytesIO(b"nine byte"))
+
+    assert list(s3_store.list("")) == []
+
+
+def test_file_that_another_writer_replaced_meanwhile_is_no_failure(
+    s3_settings: Settings, s3_store: Store, s3_server: S3Server
+) -> None:
+    """Whoever comes last wins, and what they wrote has another length."""
+    other = open_store(s3_settings)
+    late = iter([None])
+
+    def replace(asked: Asked) -> bool:
+        if asked.method == "HEAD" and next(late, 1) is None:
+            other.put(KEY, BytesIO(b"by another writer"))
+        return False
+
+    s3_server.refuses = replace
+    s3_store.put(KEY, BytesIO(b"ours"))
+
+    assert s3_store.read(KEY) == b"by another writer"
+
+
+def test_our_endpoint_goes_before_the_library_s(
+    s3_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables for another program's bucket do not lead ours astray."""
+    for name in ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    store = open_store(s3_settings)
+
+    store.put(KEY, BytesIO(b"x"))
+
+    assert store.read(KEY) == b"x"
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_library_s_endpoint_serves_where_there_is_none_of_ours(
+    s3_settings: Settings, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    """The usual variables are enough; plain HTTP has to be allowed by the usual one, too."""
+    monkeypatch.setitem(s3._RETRIES, "max_retries", 0)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", str(allowed).lower())
+    store = open_store(s3_settings.model_copy(update={"s3_endpoint_url": None}))
+
+    if allowed:
+        store.put(KEY, BytesIO(b"x"))
+    else:
+        with pytest.raises(StoreError, match="builder error"):
+            store.put(KEY, BytesIO(b"x"))
 
 
 def test_keys_lie_below_the_prefix(s3_store: Store, s3_server: S3Server) -> None:
