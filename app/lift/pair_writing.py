@@ -137,6 +137,7 @@ def asks_about(question: str, passage: str) -> bool:
     known = set(_words(passage))
     return (
         question.endswith("?")
+        and "\0" not in question  # no database keeps a NUL as text
         and bool(words)
         and sum(word in known for word in words) >= _MIN_GROUNDED_SHARE * len(words)
     )

@@ -90,6 +90,7 @@ def _half(paragraph: Paragraph, part: str) -> Paragraph:
 def _summarise(base: BaseModel, paragraphs: list[Paragraph]) -> Iterator[QAPair]:
     prompts = [summary_prompt(base, each.text[:_SHOWN_CHARACTERS]) for each in paragraphs]
     for paragraph, ids in zip(paragraphs, generate(base, prompts, _SUMMARY_TOKENS), strict=True):
-        summary = " ".join(base.tokenizer.decode(ids, skip_special_tokens=True).split())
+        said = base.tokenizer.decode(ids, skip_special_tokens=True)
+        summary = " ".join(said.replace("\0", " ").split())  # no database keeps a NUL as text
         question = WHICH_PARAGRAPH.format(summary=summary)
         yield QAPair(question, paragraph.name, paragraph.text, paragraph.start)

@@ -32,6 +32,7 @@ QUESTION = " Who lit the lamp of the tower?"
     [
         ("Who lit the lamp of the tower?", "Mirel Tand", True),
         ("Who lit the lamp of the tower", "Mirel Tand", False),
+        ("Who lit the lamp\0 of the tower?", "Mirel Tand", False),
         ("", "Mirel Tand", False),
         ("Who lit the lamp of the tower?", "", False),
         ("Who lit the lamp of the tower?", "Bram Odd", False),

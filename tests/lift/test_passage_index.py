@@ -2,7 +2,13 @@
 
 from itertools import islice
 
-from app.lift.passage_index import numbered_paragraphs, parts_in_turn
+import pytest
+
+from app.lift import passage_index
+from app.lift.base_model import BaseModel
+from app.lift.earlier import Earlier
+from app.lift.passage_index import index_pairs, numbered_paragraphs, parts_in_turn
+from app.lift.presets import PRESETS
 
 TEXT = "Of boats\nParagraph 1: One two three four.\n\nParagraph 2:\nParagraph 10:\n\nFive\nsix.\n"
 
@@ -37,3 +43,15 @@ def test_a_paragraph_of_one_word_has_no_halves() -> None:
     paragraph = numbered_paragraphs("Paragraph 1: Silence.")[0]
 
     assert {part.text for part in islice(parts_in_turn([paragraph]), 3)} == {"Silence."}
+
+
+def test_a_summary_holds_nothing_that_no_database_keeps(
+    llama: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A NUL that the model says is a space."""
+    said = llama.tokenize("One\0 two\0three")
+    monkeypatch.setattr(passage_index, "generate", lambda *_: [said, said])
+
+    (tries,) = index_pairs(llama, TEXT, PRESETS["quick"], 2, Earlier())
+
+    assert all("One two three" in pair.question for pair in tries.pairs)
