@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import attempts
 from app.db import Database
@@ -41,10 +42,14 @@ class CheckpointKeeper:
         self._due_at = clock() + every_seconds
         self._unnamed: set[str] = set()
 
-    def offer(self, step: int, write: Callable[[Path], None]) -> None:
+    def offer(
+        self, step: int, write: Callable[[Path], None], note: Callable[[Session], None]
+    ) -> None:
         """Keep the checkpoint if it is time, and end the process if it was asked to.
 
-        What stands in the way costs the checkpoint, never the training.
+        `note` writes what else belongs to the steps so far, in the transaction that names the file:
+        an attempt that goes on from there tells only what comes behind. What stands in the way
+        costs the checkpoint, never the training.
 
         Raises:
             LeaseLostError: the job is no longer this attempt's.
@@ -53,7 +58,7 @@ class CheckpointKeeper:
             return
         started = self._clock()
         try:
-            self._keep(self._name(step), write)
+            self._keep(self._name(step), write, note)
         except OperationalError as error:
             _log.warning("checkpoint_not_kept", step=step, error=str(error.orig))
         except OSError as error:
@@ -62,7 +67,9 @@ class CheckpointKeeper:
         self._due_at = self._clock() + max(self._every_seconds, _MOST_TIME * taken)
         self._drain.end_if_asked()
 
-    def _keep(self, key: str, write: Callable[[Path], None]) -> None:
+    def _keep(
+        self, key: str, write: Callable[[Path], None], note: Callable[[Session], None]
+    ) -> None:
         with self._store.incoming() as path:
             write(path)
             self._store.publish(path, key)
@@ -70,6 +77,7 @@ class CheckpointKeeper:
         try:
             with self._database.writing() as session:
                 before = attempts.replace_checkpoint(session, self._lease, key)
+                note(session)
         except LeaseLostError:
             self._store.delete(key)
             raise

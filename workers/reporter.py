@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import attempts
 from app.clock import utc_now
-from app.db import Database
+from app.db import Database, after_commit
 from app.leases import Lease, LeaseLostError
 from app.lift.observer import QAPair, Stage, StepMetrics
 from workers.checkpoints import CheckpointKeeper
@@ -81,8 +81,8 @@ class Reporter:
         self._write_if_due()
 
     def checkpoint_offered(self, step: int, write: Callable[[Path], None]) -> None:
-        """Leave it to the keeper."""
-        self._keeper.offer(step, write)
+        """Leave it to the keeper; the figures so far are written with what it keeps."""
+        self._keeper.offer(step, write, self._write)
 
     def told(self, message: str) -> None:
         """Write a sentence for the document's owner at once."""
@@ -94,13 +94,16 @@ class Reporter:
     def _flush_patiently(self) -> None:
         if self._completed is not None or self._metrics:
             write_patiently(self._database, self._write)
-            self._completed, self._metrics = None, []
 
     def _write(self, session: Session) -> None:
         if self._completed is not None:
             attempts.record_progress(session, self._lease, self._completed)
         for metrics in self._metrics:
             attempts.add_metric(session, self._lease, metrics, utc_now())
+        after_commit(session, self._forget)
+
+    def _forget(self) -> None:
+        self._completed, self._metrics = None, []
 
     def _write_if_due(self) -> None:
         if self._clock() - self._written_at < _SECONDS_BETWEEN_WRITES:
@@ -109,7 +112,6 @@ class Reporter:
         try:
             with self._database.writing() as session:
                 self._write(session)
-            self._completed, self._metrics = None, []
         except OperationalError as error:
             # Training goes on without the database; what waits is written when it is back.
             _log.warning("report_delayed", job_id=self._lease.job_id, error=str(error.orig))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import attempts, jobs
 from app.db import Database
@@ -52,6 +53,10 @@ def swallow(_: object) -> None:
     """Turn a value into none."""
 
 
+def nothing(_: Session) -> None:
+    """Note nothing beside a checkpoint."""
+
+
 def keys(store: FolderStore) -> list[str]:
     return sorted(path.name for path in store.path("").iterdir() if path.is_file())
 
@@ -62,7 +67,7 @@ def test_checkpoint_is_kept_when_it_is_due(
     """Of offers every 2 seconds, the first behind each 5 are taken; only the last is kept."""
     for step in range(1, 9):
         clock.now += 2.0
-        keeper.offer(step, writing(b"state"))
+        keeper.offer(step, writing(b"state"), nothing)
 
     assert get_job(sqlite, lease.job_id).checkpoint_key == "6"
     assert keys(store) == ["6"]
@@ -80,7 +85,7 @@ def test_checkpoint_that_takes_long_is_taken_seldom(
     taken = []
     for step in range(1, 101):
         clock.now += 1.0
-        keeper.offer(step, write)
+        keeper.offer(step, write, nothing)
         taken.append(get_job(sqlite, lease.job_id).checkpoint_key)
 
     assert sorted(set(taken) - {None}, key=lambda key: int(key or 0)) == ["5", "65"]
@@ -95,7 +100,7 @@ def test_attempt_that_lost_its_job_leaves_no_checkpoint(
     clock.now = 6.0
 
     with pytest.raises(LeaseLostError):
-        keeper.offer(1, writing(b"state"))
+        keeper.offer(1, writing(b"state"), nothing)
 
     assert keys(store) == []
 
@@ -109,12 +114,12 @@ def test_full_disk_costs_the_checkpoint_only(
         raise OSError(28, "No space left on device")
 
     clock.now = 6.0
-    keeper.offer(1, writing(b"state"))
+    keeper.offer(1, writing(b"state"), nothing)
     clock.now = 12.0
-    keeper.offer(2, fail)
+    keeper.offer(2, fail, nothing)
     before = get_job(sqlite, lease.job_id).checkpoint_key
     clock.now = 18.0
-    keeper.offer(3, writing(b"state"))
+    keeper.offer(3, writing(b"state"), nothing)
 
     assert (before, get_job(sqlite, lease.job_id).checkpoint_key) == ("1", "3")
     assert keys(store) == ["3"]
@@ -135,9 +140,9 @@ def test_database_that_was_away_leaves_no_file_behind(
     clock.now = 6.0
     with monkeypatch.context() as broken:
         broken.setattr(attempts, "replace_checkpoint", fail)
-        keeper.offer(1, writing(b"state"))
+        keeper.offer(1, writing(b"state"), nothing)
     clock.now = 12.0
-    keeper.offer(2, writing(b"state"))
+    keeper.offer(2, writing(b"state"), nothing)
 
     assert keys(store) == ["2"]
 
@@ -151,7 +156,9 @@ def test_process_that_has_to_end_keeps_its_last_step(
     drain.ask()
 
     with pytest.raises(SystemExit):
-        CheckpointKeeper(sqlite, store, lease, str, drain, 100.0).offer(7, writing(b"state"))
+        CheckpointKeeper(sqlite, store, lease, str, drain, 100.0).offer(
+            7, writing(b"state"), nothing
+        )
 
     assert get_job(sqlite, lease.job_id).checkpoint_key == "7"
     assert keys(store) == ["7"]

@@ -122,6 +122,22 @@ def test_process_that_was_asked_to_end_does_so_at_once_outside_of_training(
         drain.ask()
 
 
+def test_figures_of_a_kept_step_are_in_the_rows(
+    sqlite: Database, lease: Lease, store: FolderStore
+) -> None:
+    """An attempt that goes on behind a checkpoint does not tell what came before it."""
+    drain = Drain()
+    keeper = CheckpointKeeper(sqlite, store, lease, str, drain, 1e-9)
+    reporter = Reporter(sqlite, lease, keeper, drain, clock=lambda: 100.0)
+    for step in (1, 2, 3):
+        reporter.step_taken(metric(step))
+    assert steps(sqlite) == [1]
+
+    reporter.checkpoint_offered(3, lambda path: path.touch())
+
+    assert steps(sqlite) == [1, 2, 3]
+
+
 def test_lost_lease_ends_the_lift(sqlite: Database, lease: Lease) -> None:
     """The next note on a deleted document raises, which is how the method is stopped."""
     with sqlite.writing() as session:
