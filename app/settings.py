@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     reader: Path | None = None
     """File of a reader, made by `lift pretune`, that documents' memories start from; unset trains
     each memory anew."""
-    preset: str = "quick"
+    preset: str = "balanced"
     """Method preset of documents that name none."""
 
     host: str = "127.0.0.1"
