@@ -7,10 +7,10 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
-from app import uploads
+from app import streams, uploads
 from app.documents import Upload
 from app.services import Services
-from app.streams import Streams
+from app.watch import Watch
 
 
 def get_services(request: Request) -> Services:
@@ -48,26 +48,26 @@ def get_asking_limiter(request: Request) -> CapacityLimiter:
     return limiter
 
 
-def get_streams(request: Request) -> Streams:
-    """Return those who wait for what happens to a document."""
-    streams = request.app.state.streams
-    assert isinstance(streams, Streams)
-    return streams
+def get_watch(request: Request) -> Watch:
+    """Return those who wait for what happens to documents."""
+    watch = request.app.state.watch
+    assert isinstance(watch, Watch)
+    return watch
 
 
-StreamsDep = Annotated[Streams, Depends(get_streams)]
+WatchDep = Annotated[Watch, Depends(get_watch)]
 
 
-async def hold_place(streams: StreamsDep) -> AsyncIterator[None]:
+async def hold_place(document_id: str, watch: WatchDep) -> AsyncIterator[None]:
     """Hold a place among those who wait, until the response has left."""
-    with streams.place():
+    with watch.place(document_id):
         yield
 
 
 async def wait_for_change(
     document_id: str,
     services: ServicesDep,
-    streams: StreamsDep,
+    watch: WatchDep,
     wait: Annotated[
         float,
         Query(ge=0, le=60, description="Seconds to wait for another status, stage or progress"),
@@ -75,8 +75,7 @@ async def wait_for_change(
 ) -> None:
     """Wait, if that is wished for, until the document changes."""
     if wait:
-        with streams.place():
-            await streams.wait_for_change(services.database, document_id, wait)
+        await streams.wait_for_change(watch, services.database, document_id, wait)
 
 
 WriterDep = Annotated[Session, Depends(get_writer, scope="function")]

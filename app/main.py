@@ -24,7 +24,7 @@ from app.routes import documents, events, health, questions, versions
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
-from app.streams import Streams
+from app.watch import Watch
 
 API_VERSION: Final = "0.1.0"
 """Version of the contract, that of the distribution."""
@@ -60,7 +60,7 @@ def create_app(
     )
     for routes in (documents, versions, events, questions, health):
         app.include_router(routes.router)
-    app.state.streams = Streams()
+    app.state.watch = Watch()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
     app.add_middleware(OwnHost, hosts=own_hosts(settings.host, settings.allowed_hosts))

@@ -1,16 +1,32 @@
-"""What is new of a document: one short look for whoever waits for the next change."""
+"""What is new of documents: short looks for those who wait for the next change."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from app import documents, errors, events
 from app.models import Event, Job, JobState
 
 _BATCH = 200
 _ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+
+
+class Standing(NamedTuple):
+    """Where the newest version of a document stands: whatever happens to it changes something."""
+
+    version: int
+    state: JobState
+    attempt: int
+    stage: str | None
+    completed: int | None
+    last_event: int | None
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing more will happen by itself."""
+        return self.state not in _ACTIVE
 
 
 class News(NamedTuple):
@@ -24,27 +40,26 @@ class News(NamedTuple):
     """Nothing more will happen by itself."""
 
 
-class Standing(NamedTuple):
-    """Where the newest version of a document stands."""
-
-    version: int
-    state: JobState
-    attempt: int
-    stage: str | None
-    completed: int | None
-
-    @property
-    def is_over(self) -> bool:
-        """Say whether nothing more will happen by itself."""
-        return self.state not in _ACTIVE
+def find_standings(session: Session, document_ids: Iterable[str]) -> Mapping[str, Standing]:
+    """Return where those of these documents stand that there are."""
+    newer = aliased(Job)
+    newest = select(func.max(newer.version)).where(newer.document_id == Job.document_id)
+    told = select(func.max(Event.id)).where(Event.job_id == Job.id).scalar_subquery()
+    rows = select(
+        Job.document_id, Job.version, Job.state, Job.attempt, Job.stage, Job.completed, told
+    ).where(
+        Job.document_id.in_([each for each in document_ids if documents.is_id(each)]),
+        Job.version == newest.scalar_subquery(),
+    )
+    return {document_id: Standing(*standing) for document_id, *standing in session.execute(rows)}
 
 
 def find_news(session: Session, document_id: str, after: int) -> News | None:
     """Return what came behind the event `after`; None if there is no such document."""
-    standing = find_standing(session, document_id)  # first: an end brings its event with it
+    standing = find_standings(session, [document_id]).get(document_id)
     if standing is None:
         return None
-    found = events.find_after(session, document_id, after, _BATCH)
+    found = events.find_after(session, document_id, after, _BATCH)  # last: an end brings its event
     return News(found, len(found) < _BATCH, standing.is_over)
 
 
@@ -58,13 +73,3 @@ def require_news(session: Session, document_id: str, after: int) -> News:
     if news is None:
         raise errors.DocumentNotFoundError(f"there is no document {document_id!r}")
     return news
-
-
-def find_standing(session: Session, document_id: str) -> Standing | None:
-    """Return where a document stands; None if there is no such document."""
-    if not documents.is_id(document_id):
-        return None
-    columns: Any = (Job.version, Job.state, Job.attempt, Job.stage, Job.completed)
-    own = select(*columns).where(Job.document_id == document_id)
-    row = session.execute(own.order_by(Job.version.desc()).limit(1)).one_or_none()
-    return Standing(*row) if row else None

@@ -28,7 +28,7 @@ def run_api(
         access_log=False,
         timeout_graceful_shutdown=_OPEN_REQUESTS_SECONDS,
     )
-    server = _Server(config, when_ready, when_stopping=app.state.streams.end)
+    server = _Server(config, when_ready, when_stopping=app.state.watch.end)
     asyncio.run(_run(server, listener, watch or _forever()))
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from app import documents, events
-from app.deps import ReaderDep, ServicesDep, StreamsDep, hold_place
+from app import documents, events, streams
+from app.deps import ReaderDep, ServicesDep, WatchDep, hold_place
 from app.event_views import EventPage
 from app.problems import problem_responses
 
@@ -47,7 +47,7 @@ def list_events(
 async def stream_events(
     document_id: str,
     services: ServicesDep,
-    streams: StreamsDep,
+    watch: WatchDep,
     after: After = None,
     last_event_id: Annotated[
         str | None, Header(max_length=200, description="Like `after`, and stronger")
@@ -55,4 +55,4 @@ async def stream_events(
 ) -> Response:
     """Hear what happens to a document, from its beginning to the end of its newest version."""
     known = events.read_id(last_event_id or after)
-    return await streams.tell(services.database, document_id, known)
+    return await streams.tell(watch, services.database, document_id, known)

@@ -10,6 +10,7 @@ from app.db import Database
 from app.leases import LeaseLostError
 from app.storage import Store
 from tests.app.actions import do, fail, keep_checkpoint, states
+from tests.fakes import FakeAnswerer
 from tests.rows import make_ready, parse
 
 
@@ -39,11 +40,16 @@ def test_older_version_answers_until_the_newer_one_is_ready(
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
 def test_document_whose_relift_did_not_end_well_still_answers(
-    client: TestClient, database: Database, store: Store, document_id: str, end: str
+    client: TestClient,
+    database: Database,
+    store: Store,
+    answerer: FakeAnswerer,
+    document_id: str,
+    end: str,
 ) -> None:
     """The status is the newest version's; the memory and its settings are the older one's."""
     make_ready(database, store, document_id)
-    do(client, document_id, "relift", options={"window_tokens": 600})
+    do(client, document_id, "relift", options={"seed": 8})
     if end == "failed":
         fail(database, store, document_id)
     else:
@@ -54,6 +60,7 @@ def test_document_whose_relift_did_not_end_well_still_answers(
 
     assert (body["status"], body["version"], body["adapter"]["version"]) == (end, 2, 1)
     assert (asked.status_code, asked.json()["adapter_sha256"]) == (200, "a" * 64)
+    assert (body["method"]["seed"], answerer.asks[-1].method.seed) == (8, 0)
 
 
 def test_relift_lays_options_over_the_newest_settings(
@@ -94,8 +101,9 @@ def test_relift_with_the_settings_that_wait_or_run_changes_nothing(
     """Asking twice for a version gives one."""
     if runs:
         parse(database, store, document_id)
+    preset = client.get(f"/documents/{document_id}").json()["preset"]
 
-    bodies = [do(client, document_id, "relift", preset="quick") for _ in range(2)]
+    bodies = [do(client, document_id, "relift", preset=preset) for _ in range(2)]
 
     assert [body["version"] for body in bodies] == [1, 1]
     assert states(database, document_id) == ["running" if runs else "queued"]

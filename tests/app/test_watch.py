@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -9,10 +10,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from app import streams
+from app import streams, watch
 from app.db import Database
 from app.storage import Store
-from app.streams import Streams
+from app.watch import Watch
 from tests.app.live import Live, listening_to, soon, told
 from tests.rows import parse
 
@@ -30,18 +31,23 @@ def test_silent_stream_is_kept_alive(
     assert heard == ["retry: 2000", "", ": ping", "", ": ping", ""]
 
 
+@pytest.mark.parametrize(("module", "look"), [(streams, "find_news"), (watch, "find_standings")])
 def test_stream_outlasts_a_database_that_is_away(
-    http: httpx.Client, live_id: str, monkeypatch: pytest.MonkeyPatch
+    http: httpx.Client,
+    live_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    look: str,
 ) -> None:
     """A look that fails is looked again."""
-    find_news, failures = streams.find_news, iter([True, True])
+    find, failures = getattr(module, look), iter([True, True])
 
     def fail_twice(*arguments: Any, **named: Any) -> Any:
         if next(failures, False):
             raise OperationalError("SELECT", {}, Exception("away"))
-        return find_news(*arguments, **named)
+        return find(*arguments, **named)
 
-    monkeypatch.setattr(streams, "find_news", fail_twice)
+    monkeypatch.setattr(module, look, fail_twice)
     with listening_to(http, live_id) as source:
         timer = soon(lambda: http.post(f"/documents/{live_id}/cancel"))
         heard = told(source.iter_sse())
@@ -51,11 +57,24 @@ def test_stream_outlasts_a_database_that_is_away(
     assert heard == [("done", {"status": "cancelled"})]
 
 
+def test_streams_of_two_documents_do_not_mix(http: httpx.Client, live_id: str) -> None:
+    """All are looked after at once, and each hears of its own document only."""
+    other = http.post("/documents", json={"text": "x"}).json()["id"]
+    with listening_to(http, live_id) as first, listening_to(http, other) as second:
+        http.delete(f"/documents/{other}")
+        heard_second = told(second.iter_sse())
+        http.post(f"/documents/{live_id}/cancel")
+        heard_first = told(first.iter_sse())
+
+    assert heard_first == [("done", {"status": "cancelled"})]
+    assert [kind for kind, _ in heard_second] == ["error"]
+
+
 def test_streams_beyond_the_limit_return_503(
     live_app: FastAPI, http: httpx.Client, live_id: str
 ) -> None:
     """The refusal says when to come again; a stream that ends gives its place back."""
-    live_app.state.streams = Streams(most=1)
+    live_app.state.watch = Watch(most=1)
     path = f"/documents/{live_id}/events/stream"
     with listening_to(http, live_id):
         refused = [http.get(path), http.get(f"/documents/{live_id}", params={"wait": 1})]
