@@ -26,7 +26,7 @@ from app.ingest.text import (
 from app.job_order import find_positions
 from app.lift.config import MethodConfig
 from app.models import Adapter, Document, Job, JobState
-from app.storage import Store, source_key
+from app.storage import Store, StoredFile, StoreError, source_key
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
 _TITLE_CHARACTERS = 80
@@ -74,13 +74,15 @@ def create(
     """Put an upload into the store and queue its job; the files go if the rows cannot come.
 
     Raises:
-        ApiError: the document is too large, or no text; a preset or option is unknown.
+        ApiError: the document is too large, or no text; a preset or option is unknown; the store
+            has no room for it.
+        StoreError: the store cannot be reached.
     """
     method = method_settings.resolve(upload.preset, upload.options)
     text = _check_content(upload.content, max_bytes)
     document_id = new_id("doc")
     after_rollback(session, partial(discard, store, document_id))
-    stored = store.put(source_key(document_id), upload.content)
+    stored = _save(store, source_key(document_id), upload.content)
     document = Document(
         id=document_id,
         title=upload.title or _title(upload.filename, text),
@@ -215,6 +217,18 @@ def _check_content(content: BinaryIO, max_bytes: int) -> str:
         raise errors.DocumentBinaryError(str(error)) from error
     except UndecodableDocumentError as error:
         raise errors.DocumentUndecodableError(str(error)) from error
+
+
+def _save(store: Store, key: str, content: BinaryIO) -> StoredFile:
+    try:
+        return store.put(key, content)
+    except StoreError:
+        raise
+    except OSError as error:
+        _log.error("document_not_saved", key=key, error=str(error))
+        raise errors.StoreUnavailableError(
+            f"the document cannot be saved: {error.strerror}; make room, or try again later"
+        ) from error
 
 
 def _title(filename: str | None, text: str) -> str:

@@ -72,8 +72,8 @@ class CheckpointKeeper:
     ) -> None:
         with self._store.incoming() as path:
             write(path)
+            self._unnamed.add(key)  # until the row is known to name it
             self._store.publish(path, key)
-        self._unnamed.add(key)  # until the row is known to name it
         try:
             with self._database.writing() as session:
                 before = attempts.replace_checkpoint(session, self._lease, key)

@@ -43,15 +43,15 @@ def publish(
     now = utc_now()
     with store.incoming() as path:
         adapter = _write(path, document, job, lifted, quality, now)
-        store.publish(path, adapter.store_key)
-    try:
-        write_patiently(
-            database,
-            lambda session: jobs.finish(session, lease, adapter, lifted.num_tokens, now),
-        )
-    except BaseException:
-        _delete_unless_named(database, store, adapter.store_key)
-        raise
+        try:
+            store.publish(path, adapter.store_key)
+            write_patiently(
+                database,
+                lambda session: jobs.finish(session, lease, adapter, lifted.num_tokens, now),
+            )
+        except BaseException:
+            _delete_unless_named(database, store, adapter.store_key)
+            raise
     _delete_checkpoints(store, job)
 
 

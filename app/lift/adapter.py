@@ -94,7 +94,10 @@ def _save(path: Path, lifted: Lifted, known: dict[str, str]) -> AdapterInfo:
     metadata = _training_metadata(lifted) | known
     state = lifted.memory.state_dict()
     tensors = {name: tensor.to(_FILE_DTYPE).cpu().contiguous() for name, tensor in state.items()}
-    save_file(tensors, path, metadata)
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:  # most often, the disk is full
+        raise OSError(f"the adapter {path.name} cannot be written: {error}") from error
     sync(path)
     return AdapterInfo(file_sha256(path), path.stat().st_size, metadata)
 
