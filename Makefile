@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench serve clean
+.PHONY: help demo test faults lint bench serve clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -15,7 +15,11 @@ demo: $(VENV)/.runtime  ## Serve, upload a document, train its memory, ask it; a
 	$(BIN)/python -m app.demo
 
 test: $(VENV)/.dev  ## Run all tests, the real model's included, on two cores
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not faults" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full disks, lost messages
+	$(BIN)/python -m pytest -m faults tests/faults
+	$(BIN)/python -m tests.faults --kills 200
 
 lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 	$(BIN)/ruff format --check .

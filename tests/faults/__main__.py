@@ -17,6 +17,8 @@ from tests.faults.campaign import TARGETS, Tally, campaign
 from tests.faults.plan import SIGNALS, STAGES
 from tests.tiny import save_tiny_model
 
+console = Console(width=140)
+
 
 def main() -> None:
     """Run the campaigns of some seeds and print what was done."""
@@ -33,10 +35,9 @@ def main() -> None:
         for place, seed in enumerate(seeds):
             num_faults = given.kills // given.seeds + (place < given.kills % given.seeds)
             total.add(_run(seed, num_faults, Path(name) / "model"))
-    console = Console(width=140)
     for table in (_by_stage(total), _by_signal(total)):
         console.print(table)
-    print(
+    console.print(
         f"seeds {seeds[0]} to {seeds[-1]}: {total.hits.total()} faults, "
         f"{total.num_documents} documents ready in {total.num_attempts} attempts "
         f"({total.num_untold} whose uploader heard nothing), none lost, doubled or stuck; "
@@ -48,7 +49,13 @@ def main() -> None:
 def _run(seed: int, num_faults: int, model: Path) -> Tally:
     folder = Path(tempfile.mkdtemp(prefix="lift-f-", dir="/tmp"))  # kept if it fails
     folder.chmod(0o755)  # PostgreSQL runs as somebody else
-    tally = campaign(seed, num_faults, folder, model, lambda what: print(what, flush=True))
+    tally = campaign(
+        seed,
+        num_faults,
+        folder,
+        model,
+        lambda what: console.print(what, highlight=False, soft_wrap=True),
+    )
     shutil.rmtree(folder)
     return tally
 

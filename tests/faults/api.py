@@ -1,5 +1,7 @@
 """The API as `lift api` runs it, with its sweeper, but without a model: it starts in a second."""
 
+from contextlib import suppress
+
 from app.embedded.api import run_api
 from app.embedded.listening import listening
 from app.embedded.signals import interrupted_by_signals
@@ -16,7 +18,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with suppress(KeyboardInterrupt):
         main()
-    except KeyboardInterrupt:
-        pass

@@ -87,7 +87,7 @@ class Campaign:
 
     def run(self) -> Tally:
         """Learn what is right from an undisturbed run, then strike, settle and look by rounds."""
-        for kind in KINDS:
+        for _ in KINDS:
             self._upload()
         self._settle()
         self._wanted = {
