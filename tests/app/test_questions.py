@@ -9,6 +9,7 @@ from app import attempts, jobs
 from app.db import Database
 from app.engine.answerer import EngineError, QuestionTooLongError, UnusableAdapterError
 from app.jobs import Failure
+from app.lift.presets import PRESETS
 from app.main import create_app
 from app.settings import Settings
 from app.storage import Store
@@ -44,7 +45,7 @@ def test_answer_tells_all_that_the_engine_said(client: TestClient, ready_id: str
 
 
 def test_engine_gets_the_adapter_and_the_settings_of_the_upload(
-    client: TestClient, store: Store, answerer: FakeAnswerer, ready_id: str
+    client: TestClient, api_settings: Settings, answerer: FakeAnswerer, ready_id: str
 ) -> None:
     """The engine is handed this document's file, text and method."""
     ask(client, ready_id, max_tokens=7)
@@ -54,7 +55,7 @@ def test_engine_gets_the_adapter_and_the_settings_of_the_upload(
     with asked.adapter.fetch() as path:
         assert path.read_bytes() == b"adapter"
     assert asked.read_text() == "Its text."
-    assert (asked.max_tokens, asked.method.window_tokens) == (7, 512)
+    assert (asked.max_tokens, asked.method) == (7, PRESETS[api_settings.preset])
 
 
 def test_memory_off_asks_the_bare_model(
