@@ -1,7 +1,5 @@
 """Documents: taken in, shown, listed, deleted. The session comes first; nobody commits here."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app import errors, jobs, method_settings
 from app.clock import new_id
+from app.cursors import read_cursor, write_cursor
 from app.db import after_rollback
 from app.ingest.text import (
     BinaryDocumentError,
@@ -147,11 +146,11 @@ def find_page(session: Session, cursor: str | None, limit: int) -> Page:
     """
     rows = _overviews().order_by(Document.id.desc()).limit(limit + 1)
     if cursor is not None:
-        rows = rows.where(Document.id < _read_cursor(cursor))
+        rows = rows.where(Document.id < _require_id(read_cursor(cursor)))
     found = _read(session, rows)
     has_more = len(found) > limit
     last = found[limit - 1].document.id if has_more else None
-    return Page(found[:limit], last and _write_cursor(last))
+    return Page(found[:limit], last and write_cursor(last))
 
 
 def remove(session: Session, document_id: str) -> None:
@@ -231,22 +230,14 @@ def _save(store: Store, key: str, content: BinaryIO) -> StoredFile:
         ) from error
 
 
+def _require_id(last: str) -> str:
+    if not is_id(last):
+        raise errors.InvalidCursorError
+    return last
+
+
 def _title(filename: str | None, text: str) -> str:
     name = PurePath((filename or "").replace("\\", "/")).name
     line = name or text.strip().partition("\n")[0]
     printable = "".join(character for character in line if character.isprintable())
     return printable[:_TITLE_CHARACTERS].strip() or "Untitled"
-
-
-def _write_cursor(document_id: str) -> str:
-    return base64.urlsafe_b64encode(document_id.encode()).decode()
-
-
-def _read_cursor(cursor: str) -> str:
-    try:
-        document_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise errors.InvalidCursorError from error
-    if not is_id(document_id):
-        raise errors.InvalidCursorError
-    return document_id

@@ -7,7 +7,7 @@ from io import BytesIO
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import attempts, jobs
+from app import attempts, jobs, leases
 from app.clock import new_id
 from app.db import Database
 from app.jobs import PublishedAdapter
@@ -69,6 +69,12 @@ def claim(database: Database, job_id: str, now: datetime = NOON) -> Lease:
     return lease
 
 
+def expire(database: Database, max_attempts: int = 3) -> int:
+    """End all running attempts, as if nobody had renewed their leases for long."""
+    with database.writing() as session:
+        return jobs.expire(session, leases.find_held(session), max_attempts, NOON + 2 * MINUTE)
+
+
 def parse(database: Database, store: Store, document_id: str, text: str = "Its text.") -> Lease:
     """Begin the attempt at a document's newest job and finish its parsing."""
     with database.reading() as session:
@@ -81,9 +87,7 @@ def parse(database: Database, store: Store, document_id: str, text: str = "Its t
     return lease
 
 
-def make_ready(
-    database: Database, store: Store, document_id: str, sha256: str = "a" * 64
-) -> None:
+def make_ready(database: Database, store: Store, document_id: str, sha256: str = "a" * 64) -> None:
     """Bring a queued document to its adapter."""
     lease = parse(database, store, document_id)
     key = adapter_key(document_id, sha256)
