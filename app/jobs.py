@@ -6,7 +6,7 @@ an attempt notes along its way stands in `attempts`.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app import events
 from app.clock import new_id
 from app.job_order import find_next
-from app.leases import Lease, change, change_own, find_document_id
+from app.leases import HeldLease, Lease, change, change_own, find_document_id
 from app.models import Adapter, Document, EventKind, Job, JobState, UtcDateTime
 
 
@@ -163,15 +163,15 @@ def release(session: Session, lease: Lease) -> None:
     change_own(session, lease, state=JobState.QUEUED, dispatched_at=None, **_NO_STAGE, **_NO_LEASE)
 
 
-def expire(session: Session, max_attempts: int, now: datetime) -> int:
-    """End all attempts whose lease ran out; returns how many there were."""
+def expire(session: Session, silent: Sequence[HeldLease], max_attempts: int, now: datetime) -> int:
+    """End the attempts whose leases are still as they were seen; returns how many there were."""
     failure = Failure("worker_lost", "The worker that trained it vanished.", retryable=True)
-    expired = (Job.state == JobState.RUNNING, Job.lease_expires_at < now)
     num_expired = 0
-    for job_id in session.scalars(select(Job.id).where(*expired).order_by(Job.id)).all():
-        lost = update(Job).where(Job.id == job_id, *expired)
+    for held in silent:
+        same = (Job.lease_token == held.token, Job.lease_expires_at == held.expires_at)
+        lost = update(Job).where(Job.id == held.job_id, *same)
         if change(session, lost, **_after_failure(failure, max_attempts, now)):
-            _tell_failure(session, job_id, failure, now)
+            _tell_failure(session, held.job_id, failure, now)
             num_expired += 1
     return num_expired
 

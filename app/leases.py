@@ -1,12 +1,13 @@
 """The right to write to a running job, and writes that need it. A stale lease writes nothing."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from datetime import datetime
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import CursorResult, Update, select, update
 from sqlalchemy.orm import Session
 
-from app.models import Job
+from app.models import Job, JobState
 
 
 class LeaseLostError(Exception):
@@ -20,6 +21,15 @@ class Lease:
     job_id: str
     token: str
     """Fencing token: another attempt has another."""
+
+
+class HeldLease(NamedTuple):
+    """A running job's lease as its row shows it."""
+
+    job_id: str
+    token: str
+    expires_at: datetime
+    """By the clock of the worker's machine."""
 
 
 def change_own(session: Session, lease: Lease, **values: Any) -> None:
@@ -51,6 +61,13 @@ def require_valid(session: Session, lease: Lease) -> None:
     own = select(Job.id).where(Job.id == lease.job_id, Job.lease_token == lease.token)
     if session.scalar(own) is None:
         raise _lost(lease)
+
+
+def find_held(session: Session) -> list[HeldLease]:
+    """Return the leases of all running jobs; each renewal changes them."""
+    columns: Any = (Job.id, Job.lease_token, Job.lease_expires_at)
+    held = select(*columns).where(Job.state == JobState.RUNNING)
+    return [HeldLease(*row) for row in session.execute(held.order_by(Job.id))]
 
 
 def find_document_id(session: Session, lease: Lease) -> str:

@@ -173,6 +173,7 @@ class Job(Base):
     lease_token: Mapped[str | None] = mapped_column(String(64))
     """Fencing token of the one attempt that may write; null unless running."""
     lease_expires_at: Mapped[datetime | None]
+    """By the clock of the worker's machine. Every renewal changes it; see `silence`."""
     dispatched_at: Mapped[datetime | None]
     """When the broker last took a message for it; null if none was sent since it was queued."""
     created_at: Mapped[datetime]

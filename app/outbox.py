@@ -15,11 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import jobs
+from app import jobs, leases
 from app.clock import utc_now
 from app.db import Database, after_commit
 from app.dispatch import MISSING_SECONDS, RESEND_SECONDS, Dispatcher
 from app.models import Job, JobState
+from app.silence import Silence
 from app.storage import Store
 
 _TIDY_SECONDS = 3600.0
@@ -45,10 +46,14 @@ def dispatch_after_commit(
         after_commit(session, partial(dispatch, database, dispatcher, job.id))
 
 
-def expire(database: Database, max_attempts: int, now: datetime) -> None:
+def expire(database: Database, silence: Silence, max_attempts: int, now: datetime) -> None:
     """Take jobs from vanished workers."""
+    with database.reading() as session:
+        silent = silence.find(leases.find_held(session))
+    if not silent:
+        return
     with database.writing() as session:
-        num_expired = jobs.expire(session, max_attempts, now)
+        num_expired = jobs.expire(session, silent, max_attempts, now)
     if num_expired:
         _log.warning("leases_expired", num_jobs=num_expired)
 
@@ -95,7 +100,7 @@ class Sweeper:
     ) -> None:
         self._database, self._dispatcher, self._store = database, dispatcher, store
         self._max_attempts, self._pause_seconds = max_attempts, pause_seconds
-        self._lease_seconds = lease_seconds
+        self._silence = Silence(lease_seconds)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -109,18 +114,17 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        expire_at = tidy_at = time.monotonic()
+        tidy_at = time.monotonic()
         while True:
             try:
-                if time.monotonic() >= expire_at:
-                    expire(self._database, self._max_attempts, utc_now())
+                expire(self._database, self._silence, self._max_attempts, utc_now())
                 send_waiting(self._database, self._dispatcher, utc_now())
                 if time.monotonic() >= tidy_at:
                     tidy_at = time.monotonic() + _TIDY_SECONDS
                     self._store.discard_abandoned()
             except OperationalError as error:
                 # No worker could renew its lease meanwhile: each gets the time to do so.
-                expire_at = time.monotonic() + self._lease_seconds
+                self._silence.forget()
                 _log.warning("database_away", error=str(error.orig))
             except Exception:
                 # The thread's edge: a disk that is full now may have room next time.

@@ -12,7 +12,7 @@ from app.jobs import Failure, PublishedAdapter
 from app.leases import Lease, LeaseLostError
 from app.lift.observer import QAPair, StepMetrics
 from app.models import Adapter, Document, Event, Job, QAPairRow
-from tests.rows import MINUTE, NOON, add_job, claim, get_job
+from tests.rows import MINUTE, NOON, add_job, claim, expire, get_job
 
 CRASH = Failure("trainer_died", "It was killed.", retryable=True)
 ADAPTER = PublishedAdapter("a" * 64, 10, "documents/x/adapters/a", "base", {"format": "1"})
@@ -127,8 +127,7 @@ def test_stale_token_writes_nothing(
     """An attempt whose job was given to another changes no row."""
     job_id = add_job(database)
     stale = claim(database, job_id)
-    with database.writing() as session:
-        jobs.expire(session, 3, NOON + 2 * MINUTE)
+    expire(database)
     claim(database, job_id, NOON + 3 * MINUTE)
     before = _snapshot(database)
 

@@ -15,15 +15,18 @@ import redis
 from fastapi.testclient import TestClient
 from kombu.exceptions import OperationalError
 from sqlalchemy.exc import OperationalError as DatabaseError
+from sqlalchemy.orm import Session
 
-from app import outbox
+from app import leases
 from app.clock import utc_now
 from app.db import Database
 from app.dispatch import TRAIN_DOCUMENT, Dispatcher, queue_of
+from app.leases import HeldLease
 from app.main import create_app
 from app.models import JobState
 from app.outbox import Sweeper, dispatch, expire, send_waiting
 from app.settings import Settings
+from app.silence import Silence
 from app.storage import source_key
 from app.storage.folder import FolderStore
 from tests.conftest import DEAD_BROKER
@@ -142,11 +145,15 @@ def test_sweep_sends_what_was_never_sent(
 def test_sweep_takes_jobs_from_vanished_workers(
     sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
 ) -> None:
-    """A job whose lease ran out waits again, and its message is sent."""
+    """A job whose lease is not renewed waits again, and its message is sent."""
     job_id = add_job(sqlite)
     claim(sqlite, job_id)
+    silence = Silence(0.1)
 
-    expire(sqlite, 3, NOON + 2 * MINUTE)
+    expire(sqlite, silence, 3, NOON)
+    assert get_job(sqlite, job_id).state == JobState.RUNNING
+    time.sleep(0.1)
+    expire(sqlite, silence, 3, NOON)
     send_waiting(sqlite, dispatcher, NOON + 2 * MINUTE)
 
     assert get_job(sqlite, job_id).state == JobState.QUEUED
@@ -229,24 +236,25 @@ def test_workers_may_renew_before_leases_expire_behind_an_absence_of_the_databas
 ) -> None:
     """Nobody could renew while the database was away: that takes no job from anybody."""
     job_id = add_job(sqlite)
-    claim(sqlite, job_id)  # long ago
-    expired: list[str] = []
+    claim(sqlite, job_id)
+    sweeps: list[float] = []
+    find_held = leases.find_held
 
-    def away(*_: object) -> None:
-        expired.append("tried")
-        raise DatabaseError("", None, Exception("it is away"))
+    def away_for_a_while(session: Session) -> list[HeldLease]:
+        sweeps.append(time.monotonic())
+        if 1.0 < sweeps[-1] - sweeps[0] < 3.0:
+            raise DatabaseError("", None, Exception("it is away"))
+        return find_held(session)
 
-    monkeypatch.setattr(outbox, "expire", away)
+    monkeypatch.setattr(leases, "find_held", away_for_a_while)
     sweeper = Sweeper(
-        sqlite, lost_dispatcher, store, max_attempts=3, pause_seconds=0.05, lease_seconds=1000
+        sqlite, lost_dispatcher, store, max_attempts=3, pause_seconds=0.05, lease_seconds=2.0
     )
     sweeper.start()
-    wait_until(lambda: expired)
-    time.sleep(0.5)
+    wait_until(lambda: get_job(sqlite, job_id).state != JobState.RUNNING)
     sweeper.stop()
 
-    assert expired == ["tried"]
-    assert get_job(sqlite, job_id).state == JobState.RUNNING
+    assert sweeps[-1] - sweeps[0] > 4.9
 
 
 def test_sweeper_tidies_the_store(

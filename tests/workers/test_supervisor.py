@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from app import jobs
 from app.clock import utc_now
 from app.db import Database
-from app.leases import Lease
+from app.leases import Lease, find_held
 from app.models import Document, JobState
 from app.settings import Settings
 from tests.rows import MINUTE, add_job, get_job
@@ -132,7 +132,7 @@ def test_lost_lease_stops_the_trainer_of_the_loser(
     thread, pid = start(sqlite, worker_settings, job_id)
 
     with sqlite.writing() as session:
-        jobs.expire(session, 3, utc_now() + 10 * MINUTE)
+        jobs.expire(session, find_held(session), 3, utc_now())
         winner = jobs.claim(session, job_id, utc_now(), MINUTE)
     thread.join()
 
