@@ -113,13 +113,14 @@ class Installation:
 
     def upload(self, text: str, options: Mapping[str, Any]) -> str | None:
         """Upload a document; returns its id, or None if the API did not say that it took it."""
-        body = {"text": text, "options": dict(options)}
+        body = {"text": text, "preset": "quick", "options": dict(options)}
         try:
             response = self.http.post("/documents", json=body)
         except httpx.TransportError:
             return None
-        if response.status_code != 202:
+        if response.status_code >= 500:
             return None
+        assert response.status_code == 202, response.text
         document_id = response.json()["id"]
         assert isinstance(document_id, str)
         return document_id
