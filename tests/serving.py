@@ -29,7 +29,7 @@ TINY_OPTIONS = {
     "num_held_back_pairs": 0,
     "examples_per_step": 4,
 }
-"""Method options that fit bytes as tokens."""
+"""Options of the preset `quick` that fit bytes as tokens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ def test_upload_train_ask_and_delete_on_postgresql(
         "LIFT_STORE_URL": f"file://{tmp_path / 'store'}",
     }
     with serving(tmp_path / "data", **settings) as served, Client(served.url()) as client:
-        document_id = client.upload(io.BytesIO(TEXT.encode()), "a.txt", options=TINY_OPTIONS)
+        document_id = client.upload(
+            io.BytesIO(TEXT.encode()), "a.txt", preset="quick", options=TINY_OPTIONS
+        )
         *_, document = client.follow(document_id, every_seconds=0.2)
         answer = client.ask(document_id, "Who lit the lamp?", max_tokens=4)
         database = Database(postgres_url)

@@ -20,7 +20,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def upload(client: Client, **options: int | str) -> str:
-    return client.upload(io.BytesIO(_TEXT.encode()), "book.txt", options=TINY_OPTIONS | options)
+    return client.upload(
+        io.BytesIO(_TEXT.encode()), "book.txt", preset="quick", options=TINY_OPTIONS | options
+    )
 
 
 def assert_nothing_is_left(served: Served, data_dir: Path) -> None:

@@ -92,6 +92,7 @@ def upload(client: Client, sample: Sample, num_qa_pairs: int) -> str:
         io.BytesIO(sample.text.encode()),
         "sample.md",
         title=sample.title,
+        preset="quick",
         options={"num_qa_pairs": num_qa_pairs},
     )
 

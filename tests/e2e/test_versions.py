@@ -21,7 +21,9 @@ def test_training_is_cancelled_retried_and_made_anew_while_it_is_listened_to(
     settings = tiny_settings(tmp_path / "tiny")
     with serving(tmp_path / "data", **settings) as served, Client(served.url()) as client:
         options = TINY_OPTIONS | {"recitation_epochs": 1000}
-        document_id = client.upload(io.BytesIO(_TEXT.encode()), "a.txt", options=options)
+        document_id = client.upload(
+            io.BytesIO(_TEXT.encode()), "a.txt", preset="quick", options=options
+        )
         wait_until(lambda: client.get(document_id).losses, 60)
         cancelled = client.cancel(document_id)
         retried = client.retry(document_id)
