@@ -16,16 +16,11 @@ from app import errors, jobs, method_settings
 from app.clock import new_id
 from app.cursors import read_cursor, write_cursor
 from app.db import after_rollback
-from app.ingest.text import (
-    BinaryDocumentError,
-    EmptyDocumentError,
-    UndecodableDocumentError,
-    decode,
-)
 from app.job_order import find_positions
 from app.lift.config import MethodConfig
 from app.models import Adapter, Document, Job, JobState
 from app.storage import Store, StoredFile, StoreError, source_key
+from app.upload_checks import check_content
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
 _TITLE_CHARACTERS = 80
@@ -73,12 +68,12 @@ def create(
     """Put an upload into the store and queue its job; the files go if the rows cannot come.
 
     Raises:
-        ApiError: the document is too large, or no text; a preset or option is unknown; the store
+        ApiError: the document is too large or of no use; a preset or option is unknown; the store
             has no room for it.
         StoreError: the store cannot be reached.
     """
     method = method_settings.resolve(upload.preset, upload.options)
-    text = _check_content(upload.content, max_bytes)
+    text = check_content(upload.content, max_bytes)
     document_id = new_id("doc")
     after_rollback(session, partial(discard, store, document_id))
     stored = _save(store, source_key(document_id), upload.content)
@@ -198,24 +193,6 @@ def _overviews() -> Select[Document, Job, Adapter, Job]:
         )
         .outerjoin(Adapter, Adapter.job_id == answering.id)
     )
-
-
-def _check_content(content: BinaryIO, max_bytes: int) -> str:
-    data = content.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise errors.DocumentTooLargeError(
-            f"the document is larger than this server's limit of {max_bytes} bytes",
-            limit_bytes=max_bytes,
-        )
-    content.seek(0)
-    try:
-        return decode(data)
-    except EmptyDocumentError as error:
-        raise errors.DocumentEmptyError(str(error)) from error
-    except BinaryDocumentError as error:
-        raise errors.DocumentBinaryError(str(error)) from error
-    except UndecodableDocumentError as error:
-        raise errors.DocumentUndecodableError(str(error)) from error
 
 
 def _save(store: Store, key: str, content: BinaryIO) -> StoredFile:

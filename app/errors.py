@@ -89,16 +89,28 @@ class UnsupportedContentTypeError(ApiError):
     code, status = "unsupported_content_type", 415
 
 
-class DocumentBinaryError(ApiError):
-    """The document is not text."""
+class DocumentUnsupportedError(ApiError):
+    """The document is of a kind that is not read."""
 
-    code, status = "document_binary", 415
+    code, status = "document_unsupported", 415
 
 
 class DocumentEmptyError(ApiError):
     """The document holds no text."""
 
     code, status = "document_empty", 422
+
+
+class DocumentDamagedError(ApiError):
+    """The document breaks the rules of its own format."""
+
+    code, status = "document_damaged", 422
+
+
+class DocumentProtectedError(ApiError):
+    """The document is locked with a password."""
+
+    code, status = "document_protected", 422
 
 
 class DocumentUndecodableError(ApiError):

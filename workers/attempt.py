@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app import attempts, jobs
 from app.clock import utc_now
 from app.db import Database
-from app.ingest.text import IngestError, decode
+from app.ingest.errors import IngestError
 from app.jobs import Failure
 from app.leases import Lease, LeaseLostError
 from app.lift.config import MethodConfig
@@ -23,10 +23,11 @@ from app.lift.earlier import Earlier
 from app.lift.errors import BaseModelError, CheckpointError, LiftError, ReaderError
 from app.models import Document, Job
 from app.settings import Settings
-from app.storage import Store, source_key, text_key
+from app.storage import Store
 from workers.checkpoints import CheckpointKeeper, brought_here, checkpoint_name
 from workers.drain import Drain
 from workers.measuring import measure
+from workers.parsing import parse_document
 from workers.patience import write_patiently
 from workers.publishing import publish
 from workers.reporter import Reporter
@@ -94,24 +95,11 @@ def _keeper(parts: Parts, lease: Lease, job: Job) -> CheckpointKeeper:
 
 
 def _train(parts: Parts, lease: Lease, document: Document, job: Job, reporter: Reporter) -> None:
-    text = _parse(parts, lease, document, reporter)
+    text = parse_document(parts.database, parts.store, lease, document, reporter)
     lifted = _lift(parts, lease, job, text, reporter)
     report = measure(parts.database, parts.store, document, text, lifted, reporter)
     reporter.stage_started("publish", 1, "adapter")
     publish(parts.database, parts.store, lease, document, job, lifted, asdict(report))
-
-
-def _parse(parts: Parts, lease: Lease, document: Document, reporter: Reporter) -> str:
-    reporter.stage_started("parse", 1, "document")
-    text = decode(parts.store.read(source_key(document.id)))
-    with parts.store.incoming() as path:
-        path.write_bytes(text.encode())
-        parts.store.publish(path, text_key(document.id))
-    write_patiently(
-        parts.database, lambda session: attempts.record_parsed(session, lease, len(text))
-    )
-    reporter.progressed(1)
-    return text
 
 
 def _lift(parts: Parts, lease: Lease, job: Job, text: str, reporter: Reporter) -> "Lifted":
@@ -144,6 +132,8 @@ def _fail(parts: Parts, lease: Lease, failure: Failure) -> None:
 
 
 def _code_of(error: LiftError | IngestError) -> str:
+    if isinstance(error, IngestError):
+        return error.code
     if isinstance(error, BaseModelError):
         return "base_model_unusable"
     return "reader_unusable" if isinstance(error, ReaderError) else "document_refused"

@@ -169,11 +169,11 @@ def _asked(
 
 def _subject(adapter: Path, document: Path, model: str | None) -> "Subject":
     from app.evaluation.analyses.subject import BaseSource, load_subject
-    from app.ingest.text import decode
+    from app.ingest.sandbox import parse_file
 
     settings = read_settings(model=model)
     source = BaseSource(settings.model, settings.model_cache_dir, settings.device)
-    return load_subject(adapter, decode(document.read_bytes()), source)
+    return load_subject(adapter, parse_file(document, document.name).text, source)
 
 
 def _write(folder: Path, findings: "Findings") -> None:

@@ -43,7 +43,7 @@ def local_errors_shown(if_interrupted: str) -> Iterator[None]:
     Ctrl-C says `if_interrupted`.
     """
     from app.evaluation.errors import EvaluationError
-    from app.ingest.text import IngestError
+    from app.ingest.errors import IngestError
     from app.lift.errors import LiftError
     from app.lift.presets import InvalidOptionError, UnknownPresetError
 

@@ -8,7 +8,9 @@ from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session
 
 from app.models import Adapter, Document, Job
-from app.storage import source_key, text_key
+from app.storage import outline_key, source_key, text_key
+
+_MADE_FIRST = (text_key, outline_key)
 
 
 class Role(StrEnum):
@@ -43,21 +45,22 @@ class Names:
     files: frozenset[NamedFile]
     document_ids: frozenset[str]
     keys: frozenset[str]
-    """Keys of the files, and of texts that may be there before their row says so."""
+    """Keys of the files, and of texts and outlines, of which no row says that they are there."""
 
 
 def find_names(session: Session) -> Names:
     """Read what all rows name."""
     files = frozenset([*_of_documents(session), *_adapters(session), *_checkpoints(session)])
     document_ids = frozenset(file.document_id for file in files if file.role is Role.SOURCE)
-    keys = {file.key for file in files} | {text_key(document_id) for document_id in document_ids}
+    keys = {file.key for file in files}
+    keys |= {key_of(document_id) for document_id in document_ids for key_of in _MADE_FIRST}
     return Names(files, document_ids, frozenset(keys))
 
 
 def is_named(session: Session, key: str) -> bool:
     """Say whether a row names this key of a document's file now, or will."""
     _, document_id, *_ = key.split("/")
-    if key in (source_key(document_id), text_key(document_id)):
+    if key in (key_of(document_id) for key_of in (source_key, *_MADE_FIRST)):
         return session.get(Document, document_id) is not None
     adapter = select(Adapter.id).where(Adapter.store_key == key)
     checkpoint = select(Job.id).where(Job.checkpoint_key == key)

@@ -13,9 +13,10 @@ from app.db import Database
 from app.doctor.examination import Finding, Report, Trouble, look_at
 from app.doctor.named import NamedFile, Role, is_named
 from app.errors import DocumentNotFoundError
-from app.ingest.text import IngestError, decode
+from app.ingest.errors import IngestError
+from app.ingest.sandbox import parse_file
 from app.models import Adapter, Document, EventKind, Job, JobState
-from app.storage import Store, source_key
+from app.storage import DamagedFileError, Store, outline_key, source_key
 from app.storage.keys import QUARANTINE
 
 _GONE = "gone by now"
@@ -104,24 +105,27 @@ def _forget_checkpoint(database: Database, named: NamedFile) -> str:
 
 
 def _write_text(database: Database, store: Store, named: NamedFile) -> str | None:
-    if not _is_there(database, named.document_id):
+    document = _find(database, named.document_id)
+    if document is None:
         return _GONE
     try:
-        text = decode(store.read(source_key(named.document_id)))
-    except (FileNotFoundError, IngestError):
+        with store.fetch(source_key(document.id), document.sha256) as path:
+            parsed = parse_file(path, document.title)
+    except (FileNotFoundError, DamagedFileError, IngestError):
         return None
-    if len(text) != named.num_characters:
+    if len(parsed.text) != named.num_characters:
         return None
-    store.put(named.key, BytesIO(text.encode()))
-    if not _is_there(database, named.document_id):  # it was deleted meanwhile
-        store.delete(named.key)
+    store.put(outline_key(document.id), BytesIO(parsed.to_json()))
+    store.put(named.key, BytesIO(parsed.text.encode()))
+    if _find(database, document.id) is None:  # it was deleted meanwhile
+        documents.discard(store, document.id)
         return _GONE
     return "written anew from the source"
 
 
-def _is_there(database: Database, document_id: str) -> bool:
+def _find(database: Database, document_id: str) -> Document | None:
     with database.reading() as session:
-        return session.get(Document, document_id) is not None
+        return session.get(Document, document_id)
 
 
 def _set_aside(store: Store, key: str, now: datetime) -> str:

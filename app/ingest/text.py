@@ -1,9 +1,18 @@
-"""Bytes of a plain text file to text. Knows character encodings; knows no HTTP and no files."""
+"""Bytes to characters. Knows encodings; knows no formats and no files."""
 
 import codecs
 import re
+from contextlib import suppress
+from typing import NamedTuple
 
 from charset_normalizer import from_bytes
+
+from app.ingest.errors import (
+    EmptyDocumentError,
+    UndecodableDocumentError,
+    UnsupportedDocumentError,
+)
+from app.ingest.kinds import TAKEN
 
 _BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -11,18 +20,6 @@ _BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins like that 
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_SIGNATURES = (
-    (b"%PDF-", "a PDF file"),
-    (b"PK\x03\x04", "a ZIP archive (perhaps a DOCX, ODT or EPUB file)"),
-    (b"\x89PNG\r\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office file"),
-    (b"\x7fELF", "a program"),
-    (b"SQLite format 3\x00", "a SQLite database"),
 )
 _LATIN_CODE_PAGES = frozenset(
     ["cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "latin_1"]
@@ -56,76 +53,93 @@ _CONTROLS_TEXT = "".join(map(chr, sorted(_CONTROLS)))
 _MOST_CONTROLS = 0.01
 
 
-class IngestError(Exception):
-    """Base of the errors about an uploaded document's content."""
+class Decoded(NamedTuple):
+    """A text, and the character encoding it came in."""
+
+    text: str
+    encoding: str
 
 
-class EmptyDocumentError(IngestError):
-    """There is nothing but white space in the document."""
-
-
-class BinaryDocumentError(IngestError):
-    """The document is not text; the message says what it seems to be."""
-
-
-class UndecodableDocumentError(IngestError):
-    """The document's character encoding could not be told."""
-
-
-def decode(data: bytes) -> str:
+def decode(data: bytes, declared: str | None = None) -> Decoded:
     r"""Return the text of `data`, its line ends all `\n`.
 
-    UTF-8, or UTF-16 and UTF-32 with a byte order mark; otherwise the encoding is detected.
+    A byte order mark goes before what the document declares, and that before UTF-8; where none
+    fits, the encoding is detected.
 
     Raises:
-        EmptyDocumentError, BinaryDocumentError, UndecodableDocumentError
+        EmptyDocumentError, UnsupportedDocumentError, UndecodableDocumentError
     """
-    _refuse_signature(data)
-    text = _decode(data).lstrip("\ufeff")
-    _refuse_controls(len(text), sum(map(text.count, _CONTROLS_TEXT)), "\0" in text)
+    text, encoding = _decode(data, declared)
+    text = text.lstrip("\ufeff")
+    refuse_controls(len(text), sum(map(text.count, _CONTROLS_TEXT)), "\0" in text)
     if not text.strip():
         raise EmptyDocumentError("the document is empty: it holds no text")
-    return re.sub("\r\n?", "\n", text)
+    return Decoded(re.sub("\r\n?", "\n", text), encoding)
 
 
-def _refuse_signature(data: bytes) -> None:
-    for signature, name in _SIGNATURES:
-        if data.startswith(signature):
-            raise BinaryDocumentError(f"the document is {name}, not plain text; upload its text")
+def encoding_by_mark(data: bytes) -> str | None:
+    """Return the encoding that a byte order mark at the beginning names."""
+    return next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
 
 
-def _decode(data: bytes) -> str:
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return _decode_as(encoding, data)
-    _refuse_controls(len(data), sum(data.count(control) for control in _CONTROLS), b"\0" in data)
+def count_controls(data: bytes) -> int:
+    """Return how many bytes are control characters that plain text hardly has."""
+    return sum(data.count(control) for control in _CONTROLS)
+
+
+def refuse_controls(length: int, num_controls: int, has_nul: bool) -> None:
+    """Refuse what is full of control characters.
+
+    Raises:
+        UnsupportedDocumentError
+    """
+    if has_nul or num_controls > length * _MOST_CONTROLS:
+        raise UnsupportedDocumentError(
+            f"the document is binary data of an unknown kind, full of control characters; {TAKEN}"
+        )
+
+
+def _decode(data: bytes, declared: str | None) -> Decoded:
+    marked = encoding_by_mark(data)
+    if marked:
+        return _decode_as(marked, data)
+    refuse_controls(len(data), count_controls(data), b"\0" in data)
+    for encoding in filter(None, (_python_name(declared), "utf-8")):
+        with suppress(UnicodeError, LookupError):  # some codecs are no character encodings
+            return Decoded(data.decode(encoding), encoding)
+    return _decode_detected(data)
+
+
+def _python_name(declared: str | None) -> str | None:
+    """Return the codec for a declared encoding; as on the web, Latin-1 means cp1252."""
     try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return _decode_detected(data)
+        name = codecs.lookup((declared or "").strip()).name
+    except (LookupError, ValueError):
+        return None
+    return "cp1252" if name in ("iso8859-1", "ascii") else name
 
 
-def _decode_as(encoding: str, data: bytes) -> str:
+def _decode_as(encoding: str, data: bytes) -> Decoded:
     try:
-        return data.decode(encoding)
+        return Decoded(data.decode(encoding), encoding)
     except UnicodeDecodeError as error:
         raise UndecodableDocumentError(
             f"the document begins as {encoding.upper()} and is not; save it as UTF-8"
         ) from error
 
 
-def _decode_detected(data: bytes) -> str:
+def _decode_detected(data: bytes) -> Decoded:
     best = from_bytes(data).best()
     if best is None:
         raise UndecodableDocumentError(
             "the document's character encoding could not be told; save it as UTF-8"
         )
     if best.encoding in _LATIN_CODE_PAGES:
-        return _decode_latin(data) or str(best)
-    return str(best)
+        return _decode_latin(data) or Decoded(str(best), best.encoding)
+    return Decoded(str(best), best.encoding)
 
 
-def _decode_latin(data: bytes) -> str | None:
+def _decode_latin(data: bytes) -> Decoded | None:
     """Decode by the code page in which one language's alphabet explains the most bytes.
 
     A text too short to hold a letter that tells two languages apart is taken for the first that
@@ -133,7 +147,7 @@ def _decode_latin(data: bytes) -> str | None:
     """
     encoding, _ = max(_ALPHABETS, key=lambda page: _num_letters(data, *page))
     try:
-        return data.decode(encoding)
+        return Decoded(data.decode(encoding), encoding)
     except UnicodeDecodeError:
         return None
 
@@ -141,10 +155,3 @@ def _decode_latin(data: bytes) -> str | None:
 def _num_letters(data: bytes, encoding: str, alphabet: str) -> int:
     letters = (alphabet + alphabet.upper()).encode(encoding)
     return sum(data.count(letter) for letter in set(letters) if letter >= 0x80)
-
-
-def _refuse_controls(length: int, num_controls: int, has_nul: bool) -> None:
-    if has_nul or num_controls > length * _MOST_CONTROLS:
-        raise BinaryDocumentError(
-            "the document is binary data, not plain text: it is full of control characters"
-        )

@@ -23,6 +23,11 @@ def text_key(document_id: str) -> str:
     return f"{document_prefix(document_id)}/text.txt"
 
 
+def outline_key(document_id: str) -> str:
+    """Key of where a document's pages and headings are in its text, as JSON."""
+    return f"{document_prefix(document_id)}/outline.json"
+
+
 def adapter_key(document_id: str, sha256: str) -> str:
     """Key of an adapter's file."""
     return f"{document_prefix(document_id)}/adapters/{sha256}.safetensors"

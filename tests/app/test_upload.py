@@ -90,8 +90,10 @@ def test_upload_takes_its_place_in_the_queue(client: TestClient, as_json: bool) 
     [
         (b"", 422, "document_empty"),
         (b" \n\t", 422, "document_empty"),
-        (b"%PDF-1.7 and so on", 415, "document_binary"),
-        (b"\0\1\2\3", 415, "document_binary"),
+        (b"\x89PNG\r\n\x1a\n", 415, "document_unsupported"),
+        (b"\0\1\2\3", 415, "document_unsupported"),
+        (b"PK\x03\x04 and so on", 422, "document_damaged"),
+        (b"PK\x03\x04\x14\0\1" + bytes(60) + b"PK\x05\x06", 422, "document_protected"),
         (b"\xff\xfea\0b", 422, "document_undecodable"),
         (b"x" * 10_001, 413, "document_too_large"),
         (b"x" * 100_000, 413, "body_too_large"),

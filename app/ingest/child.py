@@ -1,0 +1,114 @@
+"""The parsing process: `python -I child.py PARENT SUFFIX LIMITS`, the document on standard input.
+
+First it gives up what it does not need: time, memory, files, the network, other programs. Then it
+reads, parses, and writes one JSON object to standard output. It prints nothing else: what a library
+says may hold a document's text.
+"""
+
+import ctypes
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.ingest.limits import Limits
+
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+_REFUSED_EVENTS = (
+    "socket.",
+    "subprocess.",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "pty.",
+)
+_ROOT = str(Path(__file__).parents[2])
+_LIBRARIES = tuple(f"{folder}/" for folder in (_ROOT, sys.prefix, sys.base_prefix))
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+def main(parent: int, suffix: str, limits_json: str) -> None:
+    """Parse standard input, and tell what came of it."""
+    sys.path.insert(0, _ROOT)
+    from app.embedded.tether import die_with
+    from app.ingest.limits import Limits
+
+    result = os.fdopen(os.dup(1), "wb")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    network = "namespace" if _leave_network() else "audit hook"
+    die_with(parent)
+    limits = Limits(**json.loads(limits_json))
+    _limit_resources(limits)
+    told = _parse(suffix, limits)
+    with result:
+        result.write(json.dumps(told | {"network": network}, ensure_ascii=False).encode())
+
+
+def _leave_network() -> bool:
+    """Move into a network of our own without any interface; the kernel may not permit it."""
+    if sys.platform != "linux":
+        return False
+    unshare: Callable[[int], int] = ctypes.CDLL(None).unshare
+    return unshare(_NEW_USER | _NEW_NETWORK) == 0 or unshare(_NEW_NETWORK) == 0
+
+
+def _limit_resources(limits: "Limits") -> None:
+    import resource
+
+    for kind, most in (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def _parse(suffix: str, limits: "Limits") -> dict[str, Any]:
+    try:
+        return _parse_refusing(suffix, limits)
+    except MemoryError:
+        pass  # told below, when what filled the memory is gone
+    return {"trouble": "memory"}
+
+
+def _parse_refusing(suffix: str, limits: "Limits") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from app.ingest.errors import IngestError
+    from app.ingest.parsing import parse
+
+    sys.addaudithook(_refuse_event)
+    try:
+        return {"parsed": asdict(parse(sys.stdin.buffer.read(), suffix, limits))}
+    except IngestError as error:
+        return {"refused": type(error).__name__, "message": str(error)}
+    except MemoryError:
+        raise
+    except Exception as error:
+        return {"trouble": "crash", "cause": type(error).__name__}
+
+
+def _refuse_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if event.startswith(_REFUSED_EVENTS):
+        raise PermissionError(f"a parser may not do this: {event}")
+    if event == "open" and not _may_open(arguments[0], arguments[2]):
+        raise PermissionError("a parser may open nothing but its own program's files")
+
+
+def _may_open(path: Any, flags: int) -> bool:
+    if isinstance(path, int):
+        return True
+    return not flags & _WRITING and os.path.abspath(os.fsdecode(path)).startswith(_LIBRARIES)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,41 @@
+"""What reading one document may take. The README's table and the errors say these figures."""
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one document, however many files are packed into it."""
+
+    cpu_seconds: int = 10
+    """Computing time of the parsing process."""
+    wall_seconds: float = 60.0
+    """Time until the parsing process is killed, even if it does nothing."""
+    memory_bytes: int = 1024 * MIB
+    """Address space of the parsing process, its program included."""
+    text_characters: int = 50_000_000
+    """Length of the text that comes out."""
+    unpacked_bytes: int = 256 * MIB
+    """What all archives unpack to, counted while they are unpacked."""
+    unpacked_ratio: int = 100
+    """How many times its size an archive may unpack to; counts from `ratio_free_bytes`."""
+    ratio_free_bytes: int = 16 * MIB
+    """An archive that unpacks to less may do so at any ratio."""
+    entries: int = 5_000
+    """Files in all archives."""
+    archive_nesting: int = 3
+    """Archives inside one another; a DOCX, ODT or EPUB file counts as one."""
+    element_nesting: int = 500
+    """Lists, tables, objects and the like inside one another."""
+    pages: int = 5_000
+    """Pages of a PDF file."""
+    cell_characters: int = 1_000_000
+    """One cell of a table in a CSV file."""
+    open_files: int = 64
+    """File descriptors of the parsing process."""
+
+
+LIMITS = Limits()
+"""The limits that hold on a server."""

@@ -1,0 +1,56 @@
+"""The first stage of an attempt: a document's bytes to its text and outline, once for all attempts.
+
+A text never changes once it is there: offsets of pairs and passages point into it.
+"""
+
+from io import BytesIO
+
+from app import attempts
+from app.db import Database
+from app.ingest.sandbox import parse_file
+from app.leases import Lease
+from app.models import Document
+from app.storage import Store, outline_key, source_key, text_key
+from workers.patience import write_patiently
+from workers.reporter import Reporter
+
+_MOST_NAMES = 20
+
+
+def parse_document(
+    database: Database, store: Store, lease: Lease, document: Document, reporter: Reporter
+) -> str:
+    """Return the document's text, in the store with its outline from now on.
+
+    Raises:
+        IngestError: the document cannot be read.
+    """
+    reporter.stage_started("parse", 1, "document")
+    text = _earlier_text(store, document)
+    if text is None:
+        text = _parse(store, document, reporter)
+        write_patiently(database, lambda session: attempts.record_parsed(session, lease, len(text)))
+    reporter.progressed(1)
+    return text
+
+
+def _earlier_text(store: Store, document: Document) -> str | None:
+    if document.num_characters is None:
+        return None
+    try:
+        text = store.read(text_key(document.id)).decode()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return text if len(text) == document.num_characters else None
+
+
+def _parse(store: Store, document: Document, reporter: Reporter) -> str:
+    with store.fetch(source_key(document.id), document.sha256) as path:
+        parsed = parse_file(path, document.title)
+    store.put(outline_key(document.id), BytesIO(parsed.to_json()))
+    store.put(text_key(document.id), BytesIO(parsed.text.encode()))
+    if parsed.left_out:
+        names = ", ".join(parsed.left_out[:_MOST_NAMES])
+        more = len(parsed.left_out) - _MOST_NAMES
+        reporter.told(f"Left out, not text: {names}" + (f" and {more} more." if more > 0 else "."))
+    return parsed.text
