@@ -60,7 +60,7 @@ def write(name: str, rows: list[dict[str, Any]]) -> None:
 
 def pretune(*arguments: str, out: str = "reader.safetensors", **options: Any) -> Result:
     given = [f"--option={name}={json.dumps(value)}" for name, value in (OPTIONS | options).items()]
-    files = ["--docs=docs.jsonl", "--qa=qa.jsonl", f"--out={out}"]
+    files = ["--docs=docs.jsonl", "--qa=qa.jsonl", "--preset=quick", f"--out={out}"]
     return CliRunner().invoke(app, ["pretune", *files, *given, *arguments])
 
 
