@@ -69,7 +69,8 @@ def _limit_resources(limits: "Limits") -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(kind, (most, most))
+        # One second more for the hard limit of time: its signal says no reason.
+        resource.setrlimit(kind, (most, most + (kind == resource.RLIMIT_CPU)))
 
 
 def _parse(suffix: str, limits: "Limits") -> dict[str, Any]:

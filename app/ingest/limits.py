@@ -9,7 +9,7 @@ MIB = 1024 * 1024
 class Limits:
     """Bounds on one document, however many files are packed into it."""
 
-    cpu_seconds: int = 10
+    cpu_seconds: int = 9
     """Computing time of the parsing process."""
     wall_seconds: float = 60.0
     """Time until the parsing process is killed, even if it does nothing."""

@@ -50,9 +50,10 @@ class Outline:
     """Names of files in an archive that hold no text."""
 
     def page_at(self, offset: int) -> PageSpan | None:
-        """Return the page that a character stands on; None where pages are not known."""
+        """Return the page that a character stands on; None between pages, or where none are known."""
         before = bisect_right(self.pages, offset, key=lambda page: page.start)
-        return self.pages[before - 1] if before else None
+        page = self.pages[before - 1] if before else None
+        return page if page and offset < page.end else None
 
     def headings_at(self, offset: int) -> tuple[Heading, ...]:
         """Return the headings that a character stands under, the outermost first."""
