@@ -38,7 +38,7 @@ async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Up
 
 def describe_upload() -> dict[str, Any]:
     """Return the request body's part of the OpenAPI operation."""
-    file = {"type": "string", "format": "binary", "description": "A text file, up to the limit"}
+    file = {"type": "string", "format": "binary", "description": "A document, up to the limit"}
     options = {"type": "string", "description": "Method options, as a JSON object"}
     form = UploadFields.model_json_schema()
     form["properties"] |= {"file": file, "options": options}

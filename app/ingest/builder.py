@@ -52,11 +52,16 @@ class TextBuilder:
     def note_heading(self, level: int, title: str, start: int) -> None:
         """Note that the text at `start` is a heading."""
         level = min(self._outer_level + level, _LOWEST_LEVEL)
-        self._headings.append(Heading(level, title[:_LONGEST_TITLE], start))
+        self._headings.append(Heading(level, _clean(title)[:_LONGEST_TITLE], start))
 
     def note_page(self, label: str = "", start: int | None = None) -> None:
         """Note that a page starts here, or at an offset behind the other pages' starts."""
-        self._pages.append((label.strip(), self.length if start is None else start))
+        shown = _clean(label)[:_LONGEST_TITLE]
+        self._pages.append((shown, self.length if start is None else start))
+
+    def leave_out(self, name: str) -> None:
+        """Note a file that holds no text."""
+        self.left_out.append(shown_name(name))
 
     @contextmanager
     def file(self, name: str) -> Iterator[None]:
@@ -106,6 +111,12 @@ class TextBuilder:
                 f"{self.limits.text_characters:,} characters allowed; upload it in parts"
             )
         self._pieces.append(text)
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name as it shows: no control characters, none that turn the direction."""
+    printable = "".join(character for character in name if character.isprintable())
+    return printable[:_LONGEST_TITLE] or "unnamed"
 
 
 def _clean(text: str) -> str:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from app.ingest.archive import Archive
-from app.ingest.builder import TextBuilder
+from app.ingest.builder import TextBuilder, shown_name
 from app.ingest.errors import EmptyDocumentError, IngestError, UnsupportedDocumentError
 from app.ingest.kinds import TAKEN
 
-_LONGEST_NAME = 200
 _NUMBER = re.compile(r"(\d{1,20})")
 
 
@@ -22,12 +21,12 @@ def write_bundle(
     """
     length = builder.length
     for name in sorted(_documents(archive), key=_natural_order):
-        shown = _shown(name)
+        shown = shown_name(name)
         try:
             with builder.file(shown):
                 _write_file(builder, archive.read(name), name, write)
         except (UnsupportedDocumentError, EmptyDocumentError):
-            builder.left_out.append(shown)
+            builder.leave_out(name)
         except IngestError as error:
             raise type(error)(f"in the archive's file {shown!r}: {error}") from error
     if builder.length == length:
@@ -55,9 +54,3 @@ def _natural_order(name: str) -> list[tuple[int, str]]:
     """Put `part 10` behind `part 9`."""
     pieces = _NUMBER.split(name.casefold())
     return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces]
-
-
-def _shown(name: str) -> str:
-    """Return a name that shows as it is: no control characters, none that turn the direction."""
-    printable = "".join(character for character in name if character.isprintable())
-    return printable[:_LONGEST_NAME] or "unnamed"

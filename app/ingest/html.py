@@ -4,6 +4,8 @@ Also what DOCX, EPUB and e-mails hold goes through here.
 """
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -26,12 +28,36 @@ _BLOCKS = frozenset(
     " figcaption figure footer form header hgroup hr html legend main nav ol p pre section summary"
     " table tbody tfoot thead ul".split()
 )
-_HEADINGS = frozenset(f"h{level}" for level in range(1, 7))
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LAYOUT = ", ".join(
     f"{cell} {block}"
     for cell in ("td", "th")
     for block in ("table", "h1", "h2", "h3", "h4", "ul", "ol", "form")
 )
+_BEGINNINGS: dict[str, Callable[[HtmlState], None]] = {
+    **dict.fromkeys(_BLOCKS, HtmlState.break_block),
+    **{tag: partial(HtmlState.begin_heading, level=level) for tag, level in _HEADINGS.items()},
+    "br": HtmlState.add_line_break,
+    "li": HtmlState.begin_item,
+    "ol": partial(HtmlState.begin_list, is_numbered=True),
+    "pre": HtmlState.begin_verbatim,
+    "td": HtmlState.begin_cell,
+    "th": HtmlState.begin_cell,
+    "tr": HtmlState.begin_row,
+    "ul": partial(HtmlState.begin_list, is_numbered=False),
+}
+_ENDINGS: dict[str, Callable[[HtmlState], None]] = {
+    **dict.fromkeys(_BLOCKS, HtmlState.break_block),
+    **dict.fromkeys(_HEADINGS, HtmlState.end_heading),
+    "li": HtmlState.break_block,
+    "ol": HtmlState.end_list,
+    "pre": HtmlState.end_verbatim,
+    "table": HtmlState.end_table,
+    "td": HtmlState.end_cell,
+    "th": HtmlState.end_cell,
+    "tr": HtmlState.end_row,
+    "ul": HtmlState.end_list,
+}
 _PAGE_BREAKS = frozenset(["pagebreak", "doc-pagebreak"])
 
 
@@ -85,45 +111,17 @@ def _enter(state: HtmlState, node: LexborNode) -> LexborNode | None:
     if "hidden" in attributes:
         return None
     _note_page_break(state, attributes)
-    if tag == "br":
-        state.add_line_break()
-    elif tag in _HEADINGS:
-        state.begin_heading(int(tag[1]))
-    elif tag == "table":
+    if tag == "table":
         state.begin_table(is_layout=node.css_first(_LAYOUT) is not None)
-    elif tag in ("ul", "ol"):
-        state.begin_list(is_numbered=tag == "ol")
-    elif tag == "li":
-        state.begin_item()
-    elif tag == "tr":
-        state.begin_row()
-    elif tag in ("td", "th"):
-        state.begin_cell()
-    elif tag == "pre":
-        state.begin_verbatim()
-    elif tag in _BLOCKS:
-        state.break_block()
+    elif begin := _BEGINNINGS.get(tag):
+        begin(state)
     return node.child
 
 
 def _leave(state: HtmlState, node: LexborNode) -> None:
-    tag = node.tag
-    if tag is None or "hidden" in (node.attributes or {}):
-        return
-    if tag in _HEADINGS:
-        state.end_heading()
-    elif tag == "table":
-        state.end_table()
-    elif tag in ("ul", "ol"):
-        state.end_list()
-    elif tag == "tr":
-        state.end_row()
-    elif tag in ("td", "th"):
-        state.end_cell()
-    elif tag == "pre":
-        state.end_verbatim()
-    elif tag in _BLOCKS or tag == "li":
-        state.break_block()
+    end = _ENDINGS.get(node.tag or "")
+    if end is not None and "hidden" not in node.attributes:
+        end(state)
 
 
 def _note_page_break(state: HtmlState, attributes: dict[str, str | None]) -> None:

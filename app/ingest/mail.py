@@ -24,7 +24,8 @@ def write_mail(builder: TextBuilder, data: bytes) -> None:
     names = list(_attachments(message))
     if names:
         builder.add("Attachments: " + ", ".join(names))
-        builder.left_out.extend(names)
+    for name in names:
+        builder.leave_out(name)
 
 
 def _write_body(builder: TextBuilder, body: MIMEPart) -> None:

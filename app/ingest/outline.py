@@ -6,7 +6,7 @@ Offsets count characters of the text.
 import json
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, TypeVar
 
 from app.ingest.kinds import Kind
@@ -50,7 +50,7 @@ class Outline:
     """Names of files in an archive that hold no text."""
 
     def page_at(self, offset: int) -> PageSpan | None:
-        """Return the page that a character stands on; None between pages, or where none are known."""
+        """Return the page that a character stands on; None between pages and without any."""
         before = bisect_right(self.pages, offset, key=lambda page: page.start)
         page = self.pages[before - 1] if before else None
         return page if page and offset < page.end else None
@@ -107,7 +107,9 @@ def read_fields(found: Any) -> dict[str, Any]:
 def _in_order(parts: Iterable[_Part]) -> Iterable[_Part]:
     before = 0
     for part in parts:
-        if not isinstance(part.start, int) or part.start < before:
+        if not all(type(getattr(part, field.name)) is field.type for field in fields(part)):
+            raise ValueError("this is no outline: a part of it is of another type")
+        if part.start < before:
             raise ValueError("this is no outline: its parts are not in order")
         before = part.start
         yield part

@@ -50,7 +50,7 @@ def parse_file(path: Path, name: str = "", limits: Limits = LIMITS) -> Parsed:
         raise _refusal_of_end(process.returncode, limits)
     try:
         return _judge(json.loads(answer), limits)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _crashed("unreadable answer") from error
 
 
@@ -112,9 +112,10 @@ def _judge(answer: Any, limits: Limits) -> Parsed:
     _log.info("document_parsed", network=str(answer["network"])[:20])
     if "parsed" in answer:
         found = answer["parsed"]
-        if not isinstance(found["text"], str):
-            raise TypeError("the text is none")
-        return Parsed(**read_fields(found), text=found["text"])
+        parsed = Parsed(**read_fields(found), text=found["text"])
+        parsed.text.encode()  # a lone surrogate would fail whoever writes it later
+        parsed.to_json()
+        return parsed
     if "refused" in answer:
         kind = getattr(errors, answer["refused"], None)
         if not (isinstance(kind, type) and issubclass(kind, IngestError)):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.ingest.errors import IngestError
+from app.ingest.outline import Outline
 from app.ingest.parsing import parse
 from tests.ingest.made import make_docx, make_epub, make_odt, make_pdf, make_zip
 from tests.ingest.test_parsing import HTML, RTF, SRT, VTT
@@ -60,6 +61,7 @@ def check(data: bytes, name: str) -> None:
             raise
         return
     parsed.text.encode()
+    assert Outline.from_json(parsed.to_json()).pages == parsed.pages
     assert parsed.text.strip()
     ends = [0]
     for page in parsed.pages:

@@ -87,6 +87,11 @@ def test_name_is_but_a_suffix(tmp_path: Path, name: str) -> None:
         ('os.write(1, b\'{"network":"","parsed":{}}\')', "damaged"),
         ('os.write(1, b\'{"network":"","refused":"Path","message":""}\')', "damaged"),
         ("os.write(1, b'[' * 100000)", "damaged"),
+        (
+            "os.write(1, json.dumps({'network': '', 'parsed': {'kind': 'text', 'encoding': None, "
+            "'pages': [], 'headings': [], 'left_out': [], 'text': chr(0xd800)}}).encode())",
+            "damaged",
+        ),
         ("os.write(1, b'{}'); os.close(1); time.sleep(600)", "damaged"),
         ("while True: os.write(1, bytes(100000))", "damaged"),
     ],
