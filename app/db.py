@@ -9,12 +9,19 @@ import psycopg
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
 _COMMIT_HOOKS, _ROLLBACK_HOOKS = "after_commit", "after_rollback"
 _BEGIN = "sqlite_begin"
+_GIVE_UP = {  # of libpq; seconds, but for the last
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _log = structlog.get_logger()
 
 
@@ -23,6 +30,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = connect(url)
+        if self.engine.dialect.name == "postgresql":
+            event.listen(self.engine, "connect", _limit_waits)
         self._reading = self.engine.execution_options(**{_BEGIN: "BEGIN"})
 
     @contextmanager
@@ -84,7 +93,9 @@ def connect(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        parsed, pool_pre_ping=True, hide_parameters=True, connect_args=_reachability(parsed)
+    )
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -110,6 +121,27 @@ def _drop_row_contents(context: ExceptionContext) -> None:
         original.args = (short,)
         if wrapped:
             wrapped.args = (str(wrapped.args[0]).replace(full, short), *wrapped.args[1:])
+
+
+def _reachability(url: URL) -> dict[str, Any]:
+    """Return how soon a server that has fallen silent is given up; what the URL says goes first."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    return {name: value for name, value in _GIVE_UP.items() if name not in url.query}
+
+
+def _limit_waits(connection: Any, _: object) -> None:
+    # A machine that was cut off, or a frozen process, must not hold a row against everybody else.
+    connection.autocommit = True
+    for limit in (
+        "lock_timeout = '30s'",  # as long as a writer waits for its turn on SQLite
+        "idle_in_transaction_session_timeout = '60s'",  # none of ours thinks within a transaction
+        "tcp_keepalives_idle = 30",  # seconds, as are the intervals
+        "tcp_keepalives_interval = 10",
+        "tcp_keepalives_count = 3",
+    ):
+        connection.execute(f"SET {limit}")
+    connection.autocommit = False
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.db import Database, after_commit, after_rollback, connect, migrate
 from app.models import Base, Document
@@ -87,6 +87,36 @@ def test_sqlite_is_set_up_for_durability_and_sharing(
     """Every connection has the pragmas that the promises rest on."""
     with sqlite.reading() as session:
         assert session.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("lock_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "1min"),
+        ("tcp_keepalives_idle", "0"),  # shown as 0 on a Unix socket, which needs none
+    ],
+)
+def test_nobody_holds_a_row_of_postgresql_for_ever(
+    postgresql: Database, setting: str, value: str
+) -> None:
+    """The server gives up who is frozen or cut off, in the reading transactions, too."""
+    with postgresql.writing() as writer, postgresql.reading() as reader:
+        shown = {session.scalar(text(f"SHOW {setting}")) for session in (writer, reader)}
+
+    assert shown == {value}
+
+
+def test_wait_for_a_row_ends_as_if_the_database_were_away(postgresql: Database) -> None:
+    """Who waits in vain gets the error that all who write know to try again at."""
+    with postgresql.writing() as session:
+        add_document(session)
+    holding = update(Document).values(title="held")
+    with postgresql.writing() as holder, postgresql.reading() as waiter:
+        holder.execute(holding)
+        waiter.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        with pytest.raises(OperationalError):
+            waiter.execute(holding)
 
 
 def test_reader_does_not_wait_for_a_writer(sqlite: Database) -> None:
