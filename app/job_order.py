@@ -1,6 +1,7 @@
 """Which waiting job is next: fair between owners, and the same for every worker that asks."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from sqlalchemy import ColumnElement, Select, Subquery, func, nulls_first, select
 from sqlalchemy.orm import Session
@@ -10,12 +11,18 @@ from app.models import Document, Job, JobState
 
 def find_next(session: Session, device_kind: str | None) -> str | None:
     """Return the first of the waiting jobs that ask for this kind of device; None without any."""
-    return session.scalars(_in_order(_asks_for(device_kind)).limit(1)).first()
+    return session.scalars(_first_for(device_kind)).first()
 
 
 def find_positions(session: Session) -> Mapping[str, int]:
     """Return each waiting job's place among all that wait, from 1."""
     return {job_id: place for place, job_id in enumerate(session.scalars(_in_order()), start=1)}
+
+
+@cache  # to build it takes longer than to carry it out
+def _first_for(device_kind: str | None) -> Select[str]:
+    asks_for = Job.device_kind.is_(None) if device_kind is None else Job.device_kind == device_kind
+    return _in_order(asks_for).limit(1)
 
 
 def _in_order(*conditions: ColumnElement[bool]) -> Select[str]:
@@ -36,10 +43,6 @@ def _in_order(*conditions: ColumnElement[bool]) -> Select[str]:
         .where(Job.state == JobState.QUEUED, *conditions)
         .order_by(Job.priority.desc(), turn, nulls_first(started.c.last_start), Job.id)
     )
-
-
-def _asks_for(device_kind: str | None) -> ColumnElement[bool]:
-    return Job.device_kind.is_(None) if device_kind is None else Job.device_kind == device_kind
 
 
 def _per_owner() -> tuple[Subquery, Subquery]:

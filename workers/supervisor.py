@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -62,10 +63,10 @@ def _claim(database: Database, settings: Settings, job_id: str) -> Lease | None:
     duration = timedelta(seconds=settings.lease_seconds)
 
     def claim(session: Session) -> Lease | None:
-        named = session.get(Job, job_id)
-        if named is None:  # its document was deleted
+        kinds = session.scalars(select(Job.device_kind).where(Job.id == job_id)).all()
+        if not kinds:  # its document was deleted
             return None
-        return jobs.claim_next(session, named.device_kind, utc_now(), duration)
+        return jobs.claim_next(session, kinds[0], utc_now(), duration)
 
     return write_patiently(database, claim)
 
