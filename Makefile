@@ -30,6 +30,7 @@ lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 
 bench: $(VENV)/.dev  ## Measure speed, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.jobs
 
 serve: $(VENV)/.runtime  ## Start the server on http://127.0.0.1:8000
 	$(BIN)/lift serve

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -30,25 +31,39 @@ def running_postgres() -> Iterator[str]:
 
 
 class PostgresServer:
-    """A server that keeps its data in a folder, and can be started again on it after any end."""
+    """A server that keeps its data in a folder, and can be started again on it after any end.
 
-    def __init__(self, folder: Path) -> None:
+    It listens on a Unix socket, and on a free port of `address` if there is one.
+    """
+
+    def __init__(self, folder: Path, address: str | None = None) -> None:
         self._folder = folder
+        self._settings = list(_SETTINGS)
         self._user = _unprivileged_user(folder)
         self._binaries = _binaries(folder, self._user)
         self._data = folder / "data"
         self.url = f"postgresql://lift@/postgres?host={folder}"
         initdb = [self._binaries / "initdb", "-D", self._data, "-U", "lift"]
         _run([*initdb, "--auth=trust", "--no-sync"], self._user)
+        if address is not None:
+            self._listen(address)
+
+    def _listen(self, address: str) -> None:
+        with socket.create_server((address, 0)) as listener:
+            port = listener.getsockname()[1]
+        self._settings += [f"listen_addresses={address}", f"port={port}"]
+        self.url = f"postgresql://lift@{address}:{port}/postgres"
+        with (self._data / "pg_hba.conf").open("a") as file:
+            file.write("host all all all trust\n")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.launch()
-        _wait_until_it_answers(self._folder)
+        _wait_until_it_answers(self.url)
 
     def launch(self) -> None:
         """Start it; it may refuse for a moment while another one's children are ending."""
-        options = [word for setting in _SETTINGS for word in ("-c", setting)]
+        options = [word for setting in self._settings for word in ("-c", setting)]
         command = [self._binaries / "postgres", "-D", self._data, "-k", self._folder, *options]
         self.process = subprocess.Popen(command, cwd="/", start_new_session=True, **self._user)
 
@@ -82,11 +97,11 @@ def _run(command: list[Any], user: dict[str, Any]) -> None:
     subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **user)
 
 
-def _wait_until_it_answers(folder: Path) -> None:
+def _wait_until_it_answers(url: str) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
-            psycopg.connect(host=str(folder), user="lift", dbname="postgres").close()
+            psycopg.connect(url).close()
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise

@@ -31,14 +31,12 @@ class S3Server:
     }
     """What a client needs to have set."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.healed()
         self._application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(
-            "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Silent
-        )
+        self._server = make_server(address, 0, self._answer, threaded=True, request_handler=_Silent)
         self._thread = threading.Thread(target=self._server.serve_forever, name="s3", daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.port}"
+        self.url = f"http://{address}:{self._server.port}"
 
     def healed(self) -> Self:
         """Forget what was asked, and answer well."""
@@ -91,9 +89,9 @@ class S3Server:
 
 
 @contextmanager
-def running_s3() -> Iterator[S3Server]:
+def running_s3(address: str = "127.0.0.1") -> Iterator[S3Server]:
     """Run a server without buckets."""
-    server = S3Server()
+    server = S3Server(address)
     server.start()
     try:
         yield server

@@ -24,7 +24,7 @@ def main() -> None:
     """Run the campaigns of some seeds and print what was done."""
     parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=4, help="how many seeds")
+    parser.add_argument("--seeds", type=int, default=8, help="how many seeds")
     parser.add_argument("--kills", type=int, default=200, help="faults over all seeds")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))

@@ -248,7 +248,9 @@ def campaign(
             tally = running.run()
         except Exception as error:
             told = "\n".join(running.history)
-            raise AssertionError(f"seed {seed}: {error}\nfiles in {folder}\n{told}") from error
+            again = f"python -m tests.faults --seed {seed} --seeds 1 --kills {num_faults}"
+            message = f"{error}\nagain: {again}\nfiles: {folder}\n{told}"
+            raise AssertionError(message) from error
     left = installation.survivors()
     assert left == [], f"seed {seed}: still running: {left}"
     return tally

@@ -69,9 +69,9 @@ class Installation:
         self.keeper.add("valkey", valkey)
         self.environment["LIFT_BROKER_URL"] = valkey.url
 
-    def add_postgres(self) -> None:
-        """Run a PostgreSQL for all."""
-        postgres = PostgresService(self.folder / "pg")
+    def add_postgres(self, address: str | None = None) -> None:
+        """Run a PostgreSQL for all; at an address of this machine, where others can reach it."""
+        postgres = PostgresService(self.folder / "pg", address)
         self.keeper.add("postgres", postgres)
         self.environment["LIFT_DATABASE_URL"] = postgres.url
 

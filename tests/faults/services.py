@@ -91,9 +91,9 @@ class ValkeyService:
 class PostgresService:
     """A PostgreSQL that keeps its data and its socket."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str | None = None) -> None:
         folder.mkdir()
-        self._server = PostgresServer(folder)
+        self._server = PostgresServer(folder, address)
         self.url = self._server.url
 
     @property
