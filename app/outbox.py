@@ -76,13 +76,15 @@ def _without_message(
 
     A worker that is busy holds back as many messages as it trains jobs, not more.
     """
-    with database.reading() as session:
-        found = session.execute(select(Job.id, Job.device_kind).where(Job.id.in_(job_ids))).all()
+    waiting = select(Job.id, Job.device_kind).where(Job.state == JobState.QUEUED)
+    with database.reading() as session:  # not by ids: no database takes any number of them
+        found = session.execute(waiting.order_by(Job.id)).all()
     try:
         empty = {kind for kind in {kind for _, kind in found} if not dispatcher.has_messages(kind)}
     except (BrokerError, OSError):
         return []
-    return [job_id for job_id, kind in found if kind in empty]
+    suspects = set(job_ids)
+    return [job_id for job_id, kind in found if kind in empty and job_id in suspects]
 
 
 class Sweeper:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -171,6 +172,22 @@ def test_sweep_sends_again_what_the_broker_lost(
     send_waiting(sqlite, dispatcher, sent_at + timedelta(seconds=6))
 
     assert take_arguments(broker, kind) == [[[job_id], {}]]
+
+
+def test_queue_may_be_longer_than_a_statement_has_parameters(
+    sqlite: Database, dispatcher: Dispatcher, broker: redis.Redis
+) -> None:
+    """However many jobs wait, a wiped broker gets the messages of all of them."""
+    sent = [_sent(sqlite, dispatcher, None) for _ in range(9)]
+    broker.flushall()
+    with sqlite.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 8)
+
+    send_waiting(sqlite, dispatcher, sent[-1][1] + timedelta(seconds=6))
+
+    assert take_arguments(broker) == [[[job_id], {}] for job_id, _ in sent]
 
 
 def test_sweep_trusts_a_broker_that_has_messages(
