@@ -103,13 +103,21 @@ class TextBuilder:
         self.length = length
         del self._pieces[num_pieces:], self._pages[num_pages:], self._headings[num_headings:]
 
-    def _append(self, text: str) -> None:
-        self.length += len(text)
-        if self.length > self.limits.text_characters:
+    def require_room(self, num_characters: int) -> None:
+        """Refuse a text so much longer.
+
+        Raises:
+            LimitExceededError
+        """
+        if self.length + num_characters > self.limits.text_characters:
             raise LimitExceededError(
                 "the document is too long: its text has more than the "
                 f"{self.limits.text_characters:,} characters allowed; upload it in parts"
             )
+
+    def _append(self, text: str) -> None:
+        self.require_room(len(text))
+        self.length += len(text)
         self._pieces.append(text)
 
 

@@ -85,6 +85,7 @@ def _write_packed(builder: TextBuilder, data: bytes, budget: Budget) -> Kind:
 
 def _write_text(builder: TextBuilder, data: bytes, name: str) -> tuple[Kind, str | None]:
     text, encoding = decode(data)
+    builder.require_room(len(text))  # before anything looks through all of it
     kind = kind_of_text(text, name)
     match kind:
         case Kind.HTML:
