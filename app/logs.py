@@ -9,9 +9,10 @@ from typing import Any
 import structlog
 
 
-def configure_logging() -> None:
-    """Set up structlog for this process; calling it again changes nothing."""
+def configure_logging(least: str = "info") -> None:
+    """Set up structlog for this process, from the level `least` on; the last call counts."""
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.cli.console import err, fail, out
 from app.cli.environment import read_settings
@@ -98,7 +98,9 @@ def _clear_endings() -> Iterator[None]:
 
 def _show_table(report: "Report", outcomes: list[_Outcome]) -> None:
     if outcomes:
-        table = Table("file", "trouble", "key", "done")
+        table = Table(
+            "file", "trouble", Column("key", overflow="fold"), Column("done", no_wrap=True)
+        )
         for finding, done in outcomes:
             table.add_row(_role(finding), finding.trouble, escape(finding.key), escape(done or ""))
         out.print(table)

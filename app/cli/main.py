@@ -1,4 +1,4 @@
-"""The command `lift`. Knows the commands' names only."""
+"""The command `lift`. Knows the commands' names, and that they are for people: few logs."""
 
 import typer
 
@@ -13,8 +13,15 @@ from app.cli import (
     server,
     training,
 )
+from app.logs import configure_logging
+
+
+def _log_trouble_only() -> None:
+    configure_logging("warning")  # the servers among the commands set up their own
+
 
 app = typer.Typer(
+    callback=_log_trouble_only,
     help=(
         "LIFT Server: memorise long documents, ask them. "
         "`lift serve` runs the server; the other commands talk to one."
