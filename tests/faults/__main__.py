@@ -6,15 +6,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from tests.faults.campaign import TARGETS, Tally, campaign
-from tests.faults.plan import SIGNALS, STAGES
+from tests.faults.campaign import campaign
+from tests.faults.tally import Tally, by_signal, by_stage
 from tests.tiny import save_tiny_model
 
 console = Console(width=140)
@@ -35,7 +32,7 @@ def main() -> None:
         for place, seed in enumerate(seeds):
             num_faults = given.kills // given.seeds + (place < given.kills % given.seeds)
             total.add(_run(seed, num_faults, Path(name) / "model"))
-    for table in (_by_stage(total), _by_signal(total)):
+    for table in (by_stage(total), by_signal(total)):
         console.print(table)
     console.print(
         f"seeds {seeds[0]} to {seeds[-1]}: {total.hits.total()} faults, "
@@ -58,31 +55,6 @@ def _run(seed: int, num_faults: int, model: Path) -> Tally:
     )
     shutil.rmtree(folder)
     return tally
-
-
-def _by_stage(tally: Tally) -> Table:
-    counts: Counter[tuple[str, str]] = Counter()
-    for (target, _, stage), count in tally.hits.items():
-        counts[target, stage] += count
-    others = sorted({stage for _, stage in counts} - set(STAGES))
-    return _table("faults by process and stage", counts, [*STAGES, *others])
-
-
-def _by_signal(tally: Tally) -> Table:
-    counts: Counter[tuple[str, str]] = Counter()
-    for (target, name, _), count in tally.hits.items():
-        counts[target, name] += count
-    return _table("faults by process and signal", counts, [each.name for each in SIGNALS])
-
-
-def _table(title: str, counts: Counter[tuple[str, str]], columns: Sequence[str]) -> Table:
-    table = Table("process", *columns, "all", title=title)
-    for target in TARGETS:
-        row = [counts[target, column] for column in columns]
-        table.add_row(target, *map(str, row), str(sum(row)))
-    sums = [sum(counts[target, column] for target in TARGETS) for column in columns]
-    table.add_row("all", *map(str, sums), str(sum(sums)))
-    return table
 
 
 if __name__ == "__main__":

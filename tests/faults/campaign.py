@@ -2,10 +2,8 @@
 
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from app.models import Job, JobState
 from tests.faults.installation import Installation, installed
 from tests.faults.laws import Outcome, all_documents, outcome_of, stray_files
-from tests.faults.plan import Fault, draw
+from tests.faults.plan import TARGETS, Fault, draw
 from tests.faults.services import family
+from tests.faults.tally import Tally
 from tests.faults.texts import KINDS, Kind
 
-TARGETS = ("api", "worker", "pool", "trainer", "valkey", "postgres")
 _FAULTS_A_ROUND = 20
 _MOST_UNSETTLED = 2
 _STAGE_SECONDS = 40.0
@@ -37,26 +35,6 @@ class Standing(NamedTuple):
     stage: str | None
     attempt: int
     completed: int | None
-
-
-@dataclass
-class Tally:
-    """What was done and found."""
-
-    hits: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """By target, signal and the stage in which a job then was."""
-    strays: Counter[str] = field(default_factory=Counter)
-    num_documents: int = 0
-    num_attempts: int = 0
-    num_untold: int = 0
-    """Documents that were taken, whose uploader did not hear of it."""
-
-    def add(self, other: "Tally") -> None:
-        self.hits += other.hits
-        self.strays += other.strays
-        self.num_documents += other.num_documents
-        self.num_attempts += other.num_attempts
-        self.num_untold += other.num_untold
 
 
 class Aim(NamedTuple):
@@ -171,8 +149,7 @@ class Campaign:
             case "trainer":
                 return self.installation.trainers(name)[:1]
             case "pool":
-                pool = family(service.pid)[1:]
-                return [each for each in pool if _parent(each) == service.pid][:1]
+                return family(service.pid, recursive=False)[1:2]
         everything = family(service.pid)
         return everything if fault.signal == signal.SIGSTOP else everything[:1]
 
@@ -265,10 +242,3 @@ def _stage(standing: Standing) -> str:
     if standing.state == JobState.RUNNING:
         return standing.stage or "claimed"
     return standing.state
-
-
-def _parent(process: psutil.Process) -> int | None:
-    try:
-        return process.ppid()
-    except psutil.NoSuchProcess:
-        return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from random import Random
 
+TARGETS = ("api", "worker", "pool", "trainer", "valkey", "postgres")
 STAGES = ("queued", "parse", "segment", "synthesise", "train", "measure", "publish")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
 _LONGEST_DELAY_SECONDS = {"parse": 4.0, "synthesise": 2.0, "train": 4.0, "measure": 0.1}
@@ -40,13 +41,14 @@ class Fault:
 
 
 def draw(seed: int, num_faults: int, targets: tuple[str, ...]) -> Iterator[Fault]:
-    """Draw faults: every target, signal and stage in turn, shuffled, before any comes again."""
+    """Draw faults: targets in turn, and for each target every signal in every stage, shuffled."""
     random = Random(seed)
-    deck: list[tuple[str, signal.Signals, str]] = []
-    for _ in range(num_faults):
-        if not deck:
-            deck = list(product(targets, SIGNALS, STAGES))
-            random.shuffle(deck)
-        target, number, stage = deck.pop()
+    decks: dict[str, list[tuple[signal.Signals, str]]] = {target: [] for target in targets}
+    for turn in range(num_faults):
+        target = targets[turn % len(targets)]
+        if not decks[target]:
+            decks[target] = list(product(SIGNALS, STAGES))
+            random.shuffle(decks[target])
+        number, stage = decks[target].pop()
         delay = random.random() ** 2 * _LONGEST_DELAY_SECONDS.get(stage, 0.02)
         yield Fault(target, number, stage, delay, random.uniform(*_HOLD_SECONDS))

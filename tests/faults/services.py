@@ -168,11 +168,11 @@ class Keeper:
             service.stop()
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """Return a process and all that came of it; none if it is gone."""
+def family(pid: int, *, recursive: bool = True) -> list[psutil.Process]:
+    """Return a process and all that came of it, or only its own children; none if it is gone."""
     try:
         first = psutil.Process(pid)
-        return [first, *first.children(recursive=True)]
+        return [first, *first.children(recursive=recursive)]
     except psutil.NoSuchProcess:
         return []
 
