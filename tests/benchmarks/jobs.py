@@ -5,14 +5,18 @@ each job. What is measured is what the machinery costs a job, from the first end
 """
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 
+import psutil
+import structlog
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
@@ -33,17 +37,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.jobs", description=__doc__)
     parser.add_argument("--jobs", type=int, nargs="+", default=[500, 5000], help="in one queue")
     counts = parser.parse_args().jobs
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     table = Table(title=f"jobs a second with a trainer that does nothing, {os.cpu_count()} cores")
-    for column in ("database", "jobs that wait", "jobs a second", "a job"):
+    for column in ("database", "jobs that wait", "trainers", "jobs a second", "CPU time a job"):
         table.add_column(column, justify="right")
-    for kind in ("sqlite", "postgresql"):
-        for count in counts:
-            rate = _jobs_a_second(kind, count)
-            table.add_row(kind, str(count), f"{rate:.0f}", f"{1e3 / rate:.1f} ms")
+    for kind, count, trainers in product(("sqlite", "postgresql"), counts, (1, 2)):
+        rate, cpu_seconds = _measure(kind, count, trainers)
+        cost = f"{cpu_seconds * 1e3:.0f} ms"
+        table.add_row(kind, str(count), str(trainers), f"{rate:.0f}", cost)
     Console(width=120).print(table)
 
 
-def _jobs_a_second(kind: str, count: int) -> float:
+def _measure(kind: str, count: int, trainers: int) -> tuple[float, float]:
+    """Return jobs a second, and the seconds of CPU time that worker and trainers spent on one."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lift-b-")))
         url = f"sqlite:///{folder / 'lift.db'}"
@@ -57,23 +63,36 @@ def _jobs_a_second(kind: str, count: int) -> float:
         stack.callback(dispatcher.close)
         for _ in range(count):
             assert dispatcher.send(add_job(database), None)
-        stack.enter_context(_worker(folder, url, broker))
+        worker = stack.enter_context(_worker(folder, url, broker, trainers))
+        wait_until(lambda: _num_ready(database) > 0, _MOST_SECONDS)
+        num_before, spent_before = _num_ready(database), _cpu_seconds(worker)
         wait_until(lambda: _num_ready(database) == count, _MOST_SECONDS)
-        return _rate(database, count)
+        spent = _cpu_seconds(worker) - spent_before
+        return _rate(database, count), spent / (count - num_before)
 
 
 @contextmanager
-def _worker(folder: Path, url: str, broker: str) -> Iterator[None]:
-    settings = {"LIFT_DATA_DIR": str(folder), "LIFT_DATABASE_URL": url, "LIFT_BROKER_URL": broker}
+def _worker(folder: Path, url: str, broker: str, trainers: int) -> Iterator[psutil.Process]:
+    settings = {
+        "LIFT_DATA_DIR": str(folder),
+        "LIFT_DATABASE_URL": url,
+        "LIFT_BROKER_URL": broker,
+        "LIFT_DEVICES": ",".join(["cpu"] * trainers),
+    }
     command = [sys.executable, "-m", "tests.faults.worker", "finish"]
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log) as worker,
     ):
         try:
-            yield
+            yield psutil.Process(worker.pid)
         finally:
             worker.terminate()
+
+
+def _cpu_seconds(worker: psutil.Process) -> float:
+    times = [each.cpu_times() for each in (worker, *worker.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
 
 
 def _num_ready(database: Database) -> int:
