@@ -1,6 +1,6 @@
 """The tables. Rows only: what may change a job's state stands in `jobs`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -84,7 +84,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
 
 
 def _id() -> Mapped[str]:
@@ -99,6 +99,10 @@ class Document(Base):
     """What a user uploaded. Its files lie in the store under keys made from its id."""
 
     __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("owner", "fingerprint"),
+        Index(None, "owner", "id"),
+    )
 
     id: Mapped[str] = _id()
     title: Mapped[str] = mapped_column(String(500))
@@ -107,6 +111,11 @@ class Document(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     owner: Mapped[str] = mapped_column(String(30), server_default=LOCAL_OWNER, index=True)
     """Whose it is; everybody is `local` where nobody has a key."""
+    filename: Mapped[str | None] = mapped_column(String(255))
+    """Last part of the name it was uploaded under, a hint to its kind; null for text."""
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of its bytes and its settings: uploaded again, it is this document. Null for those
+    that were uploaded as one more copy, and for older ones."""
     num_characters: Mapped[int | None] = mapped_column(BigInteger)
     """Length of the text; null until it was parsed."""
     num_tokens: Mapped[int | None] = mapped_column(BigInteger)
@@ -239,3 +248,50 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(20))
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """Who may call the API, as whom, and for what. The key itself is never kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = _id()
+    name: Mapped[str] = mapped_column(String(100))
+    owner: Mapped[str] = mapped_column(String(30), index=True)
+    """Whose documents it sees. Several keys may have one owner."""
+    scopes: Mapped[list[str]]
+    """Some of `read`, `write`, `admin`."""
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    limits: Mapped[dict[str, Any]]
+    """What it may use where that differs from the server's settings."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """Written once a minute at most."""
+
+
+class TrainingUse(Base):
+    """How long workers trained for an owner on one day; kept when the documents are gone."""
+
+    __tablename__ = "training_use"
+
+    owner: Mapped[str] = mapped_column(String(30), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    """In UTC."""
+    seconds: Mapped[float] = mapped_column(server_default="0")
+
+
+class IdempotencyKey(Base):
+    """A request that may come again, and what was answered to it."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(String(30), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    """Of everything that was asked: another request under the same key is refused."""
+    status: Mapped[int | None]
+    """Null while the first request is being answered."""
+    response: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(index=True)
