@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
 from app import streams, uploads
+from app.callers import Caller
 from app.documents import Upload
 from app.services import Services
 from app.watch import Watch
@@ -21,6 +22,22 @@ def get_services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def get_caller(services: ServicesDep) -> Caller:
+    """Return who sent the request, if they may read or, to change something, write."""
+    return Caller.local(services.settings)
+
+
+async def hold_ask(caller: Annotated[Caller, Depends(get_caller)]) -> AsyncIterator[Caller]:
+    """Return who asks, if they may read, and count the question until its response has left."""
+    yield caller
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]
+"""Who sent the request; other methods than GET need the scope `write`."""
+AskerDep = Annotated[Caller, Depends(hold_ask)]
+"""Who sent a question, which needs the scope `read` whatever its method."""
 
 
 def get_writer(services: ServicesDep) -> Iterator[Session]:

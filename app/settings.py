@@ -1,7 +1,7 @@
 """All settings, read from the environment (prefix `LIFT_`) and nowhere else."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,6 +59,22 @@ class Settings(BaseSettings):
     allowed_hosts: str = ""
     """Names, separated by commas, under which the API may be called besides `LIFT_HOST` and this
     machine's own; `*` allows all."""
+    auth: Literal["off", "keys"] | None = None
+    """`keys` asks every request for an API key; `off`, or unset, asks nobody, which only a server
+    on a loopback address may do."""
+    api_key: SecretStr | None = None
+    """Key that `lift upload`, `lift ask` and the other commands send."""
+    requests_per_minute: PositiveInt | None = None
+    """Requests that one key may send a minute, where the key has no limit of its own; unset sets
+    none. So with those that follow."""
+    max_documents: PositiveInt | None = None
+    """Documents of a key's owner."""
+    max_stored_bytes: PositiveInt | None = None
+    """Bytes of the owner's uploads together."""
+    max_training_minutes: PositiveInt | None = None
+    """Minutes of training for the owner within 30 days."""
+    max_concurrent_asks: PositiveInt | None = None
+    """Questions of one key that are answered at the same time."""
     max_document_bytes: PositiveInt = 20 * 1024 * 1024
     """Largest upload, in bytes."""
     max_answer_tokens: PositiveInt = 512
