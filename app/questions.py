@@ -15,6 +15,7 @@ from app.engine.answerer import (
     QuestionTooLongError,
     Reply,
     UnusableAdapterError,
+    collect,
 )
 from app.schemas import MemoryUse, Question
 from app.storage import DamagedFileError, Store
@@ -55,7 +56,7 @@ def answer(answerer: Answerer, ask: Ask) -> Reply:
         StoreError: the store cannot be reached.
     """
     try:
-        return answerer.answer(ask)
+        return collect(answerer.stream(ask))
     except QuestionTooLongError as error:
         raise errors.QuestionTooLongError(str(error)) from error
     except (UnusableAdapterError, DamagedFileError) as error:

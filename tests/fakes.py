@@ -1,6 +1,8 @@
 """An engine without a model."""
 
-from app.engine.answerer import Ask, Reply
+from collections.abc import Iterator
+
+from app.engine.answerer import Ask, Piece, Reply, TokenLogprob
 
 
 class FakeAnswerer:
@@ -12,16 +14,20 @@ class FakeAnswerer:
         self.error: Exception | None = None
         self.closed = False
 
-    def answer(self, ask: Ask) -> Reply:
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
         self.asks.append(ask)
         if self.error:
             raise self.error
-        return Reply(
-            text=f"{ask.question} in {len(ask.read_text())} characters",
-            memory_share=0.25 if ask.adapter else None,
+        share = 0.25 if ask.adapter else None
+        words = f"{ask.question} in {len(ask.read_text())} characters".split(" ")
+        for number, word in enumerate(words):
+            yield _piece(word if number == 0 else f" {word}", share, ask.num_logprobs)
+        yield Reply(
+            text=" ".join(words),
+            memory_share=share,
             finish_reason="stop",
             prompt_tokens=20,
-            completion_tokens=5,
+            completion_tokens=len(words),
             swap_seconds=0.1,
             first_token_seconds=0.2,
             total_seconds=0.3,
@@ -35,3 +41,10 @@ class FakeAnswerer:
 
     def describe(self) -> dict[str, str]:
         return {"model": "fake", "fingerprint": "0", "device": "cpu", "dtype": "float32"}
+
+
+def _piece(text: str, share: float | None, num_logprobs: int | None) -> Piece:
+    if num_logprobs is None:
+        return Piece(text, share)
+    others = (TokenLogprob(text, -0.5), TokenLogprob(" other", -1.5))
+    return Piece(text, share, others[0], others[:num_logprobs])

@@ -3,9 +3,10 @@
 Values and a protocol only, no torch: routes and their tests need nothing else of the engine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,46 @@ class AdapterFile:
     sha256: str
 
 
+class Context(StrEnum):
+    """Which text of the document a question is answered over."""
+
+    TRUNCATED = "truncated"
+    """Its head and tail, as much as fits: what the memory was trained beside."""
+    RETRIEVED = "retrieved"
+    """The passages that fit the question best."""
+    NONE = "none"
+    """None: the memory alone."""
+
+
+class Speaker(StrEnum):
+    """Who said something in a conversation."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier contribution to a conversation."""
+
+    speaker: Speaker
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen."""
+
+    temperature: float = 0.0
+    """0 takes the likeliest token always."""
+    top_p: float = 1.0
+    """Only the likeliest tokens are drawn from that have this probability together."""
+    seed: int | None = None
+    """The same seed gives the same answer; None draws one."""
+    stop: tuple[str, ...] = ()
+    """The answer ends before the first of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One question on one document."""
@@ -48,8 +89,41 @@ class Ask:
     """Returns the document's text; called only if the engine has not kept its tokens."""
     method: MethodConfig
     adapter: AdapterFile | None
-    """None asks the bare base model over the truncated context."""
+    """None asks the bare base model over the context."""
     max_tokens: int
+    context: Context = Context.TRUNCATED
+    passages: tuple[str, ...] = ()
+    """What the context `retrieved` shows, in the document's order, as much of it as fits."""
+    history: tuple[Turn, ...] = ()
+    """Earlier turns, the oldest first."""
+    system: str | None = None
+    """Instructions that stand before everything else."""
+    sampling: Sampling = Sampling()
+    num_logprobs: int | None = None
+    """How many of the likeliest tokens are told at each place, besides the one taken; None tells of
+    none at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How likely a token was."""
+
+    token: str
+    logprob: float
+    """Natural logarithm, before temperature and top-p."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the answer as it comes; the texts of all pieces together are the reply's."""
+
+    text: str
+    """May be empty: a character can take several tokens."""
+    memory_share: float | None
+    """Mean gate over layers and heads where its last token was predicted."""
+    token: TokenLogprob | None = None
+    """Its last token, if log-probabilities were asked for."""
+    likeliest: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +134,27 @@ class Reply:
     memory_share: float | None
     """Mean gate over the answer's tokens, layers and heads, in [0, 1]; None without memory."""
     finish_reason: str
-    """`stop` at the end of the turn, `length` at max_tokens."""
+    """`stop` at the end of the turn or a stop string, `length` at max_tokens."""
     prompt_tokens: int
     completion_tokens: int
     swap_seconds: float
     """Time until the adapter was in place."""
     first_token_seconds: float
     total_seconds: float
+    num_dropped_turns: int = 0
+    """Earlier turns, the oldest, that did not fit into the window."""
 
 
 class Answerer(Protocol):
     """Answers questions; safe to call from many threads."""
 
-    def answer(self, ask: Ask) -> Reply:
-        """Answer greedily.
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
+        """Answer piece by piece; the reply, which has the whole text, comes last.
+
+        Closing the iterator ends the answer within a token. `collect` gives the reply alone.
 
         Raises:
-            QuestionTooLongError: the question leaves no room in the window.
+            QuestionTooLongError: question and history leave no room in the window.
             UnusableAdapterError: the adapter file is damaged or of another base model.
             EngineFailedError: the model failed, or `close` was called meanwhile.
             OSError: what the adapter's `fetch` raises.
@@ -94,3 +172,10 @@ class Answerer(Protocol):
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device, dtype and quantization."""
         ...
+
+
+def collect(pieces: Iterator[Piece | Reply]) -> Reply:
+    """Return the reply that ends a streamed answer."""
+    *_, reply = pieces
+    assert isinstance(reply, Reply), "an answer that does not end in a reply"
+    return reply

@@ -6,7 +6,7 @@ read for the documents that were asked last stays at hand.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from statistics import fmean
 from threading import Event, Lock
@@ -16,6 +16,7 @@ from app.engine.answerer import (
     AdapterFile,
     Ask,
     EngineFailedError,
+    Piece,
     QuestionTooLongError,
     Reply,
     UnusableAdapterError,
@@ -45,7 +46,7 @@ class ResidentAnswerer:
         self._memories: _Recent[_Versioned] = _Recent(_KEPT_DOCUMENTS)
         self._tokens: _Recent[list[int]] = _Recent(_KEPT_DOCUMENTS)
 
-    def answer(self, ask: Ask) -> Reply:
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
         """Answer greedily over the truncated document, with its memory if `ask` names one.
 
         Raises:
@@ -55,10 +56,12 @@ class ResidentAnswerer:
         """
         with self._at_hand(ask), self._turn:
             try:
-                return self._answer(ask)
+                reply = self._answer(ask)
             except RuntimeError as error:  # torch's own: most often, no memory is left
                 self._memories.clear()
                 raise EngineFailedError(f"the model failed: {error}; ask again") from error
+        yield Piece(reply.text, reply.memory_share)
+        yield reply
 
     def forget(self, document_id: str) -> None:
         """Drop the document's tokens and its memory, without waiting for a running answer."""

@@ -38,7 +38,7 @@ def test_answer_tells_all_that_the_engine_said(client: TestClient, ready_id: str
         "memory_share": 0.25,
         "memory": "used",
         "finish_reason": "stop",
-        "usage": {"prompt_tokens": 20, "completion_tokens": 5},
+        "usage": {"prompt_tokens": 20, "completion_tokens": 4},
         "timings": {"swap_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 0.3},
         "adapter_sha256": "a" * 64,
     }

@@ -16,7 +16,7 @@ import torch
 
 from app.client import Client
 from app.client_views import Answer, Document
-from app.engine.answerer import Ask
+from app.engine.answerer import Ask, collect
 from app.engine.resident import ResidentAnswerer
 from app.evaluation.likelihood import gold_log_likelihoods, is_shown
 from app.lift.adapter import read_adapter
@@ -240,4 +240,4 @@ def test_a_question_longer_than_the_window_is_refused_for_this_model(smollm2: Ba
 
     ask = Ask("why? " * 600, "doc", lambda: "text", METHOD, None, 8)
     with pytest.raises(QuestionTooLongError, match="holds 512"):
-        ResidentAnswerer(smollm2).answer(ask)
+        collect(ResidentAnswerer(smollm2).stream(ask))

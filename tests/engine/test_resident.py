@@ -17,6 +17,7 @@ from app.engine.answerer import (
     EngineFailedError,
     QuestionTooLongError,
     UnusableAdapterError,
+    collect,
 )
 from app.engine.resident import ResidentAnswerer
 from app.lift.adapter import Lifted, write_adapter
@@ -76,7 +77,8 @@ def test_swapping_back_gives_the_identical_answer(
 ) -> None:
     """A, B, A: each answers from its own memory, and A's second answer is its first."""
     first, between, again = (
-        answerer.answer(ask(adapter)) for adapter in (adapters[0], adapters[1], adapters[0])
+        collect(answerer.stream(ask(adapter)))
+        for adapter in (adapters[0], adapters[1], adapters[0])
     )
 
     assert (again.text, again.memory_share) == (first.text, first.memory_share)
@@ -113,10 +115,13 @@ def test_kinds_are_swapped_for_one_another(
 ) -> None:
     """A LoRA, a PiSSA and a Gated Memory in turn, twice: each gives its own answer again."""
     rounds = [
-        {kind: answerer.answer(ask(adapter)).text for kind, adapter in adapters_of_kinds.items()}
+        {
+            kind: collect(answerer.stream(ask(adapter))).text
+            for kind, adapter in adapters_of_kinds.items()
+        }
         for _ in range(2)
     ]
-    bare = answerer.answer(ask(None)).text
+    bare = collect(answerer.stream(ask(None))).text
 
     assert rounds[0] == rounds[1]
     assert len({bare, *rounds[0].values()}) == 4
@@ -130,7 +135,7 @@ def test_a_rivals_answer_has_no_memory_share(
     kind: str,
 ) -> None:
     """Without gates there is no share to tell."""
-    reply = answerer.answer(ask(adapters_of_kinds[kind]))
+    reply = collect(answerer.stream(ask(adapters_of_kinds[kind])))
 
     assert reply.completion_tokens > 0
     assert reply.memory_share is None
@@ -147,8 +152,8 @@ def test_without_memory_the_bare_model_answers(
     context = answering_context(base, base.tokenize(TEXT), small.context_tokens)
     prompt = question_prompt(base, context, QUESTION).ids
     expected = base.tokenizer.decode(generate(base, [prompt], 12)[0]).strip()
-    answerer.answer(ask(adapters[0]))
-    reply = answerer.answer(ask(None))
+    collect(answerer.stream(ask(adapters[0])))
+    reply = collect(answerer.stream(ask(None)))
 
     assert reply.text == expected
     assert reply.memory_share is None
@@ -158,12 +163,12 @@ def test_a_damaged_adapter_is_refused_and_others_answer(
     answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The broken file is named; the other document is not touched by it."""
-    before = answerer.answer(ask(adapters[1]))
+    before = collect(answerer.stream(ask(adapters[1])))
     path_of(adapters[0]).write_bytes(path_of(adapters[0]).read_bytes()[:-3])
     with pytest.raises(UnusableAdapterError, match=r"1\.safetensors is damaged"):
-        answerer.answer(ask(adapters[0]))
+        collect(answerer.stream(ask(adapters[0])))
 
-    assert answerer.answer(ask(adapters[1])).text == before.text
+    assert collect(answerer.stream(ask(adapters[1]))).text == before.text
 
 
 def test_a_mended_adapter_is_used_again(
@@ -173,10 +178,10 @@ def test_a_mended_adapter_is_used_again(
     content = path_of(adapters[0]).read_bytes()
     path_of(adapters[0]).write_bytes(b"")
     with pytest.raises(UnusableAdapterError):
-        answerer.answer(ask(adapters[0]))
+        collect(answerer.stream(ask(adapters[0])))
     path_of(adapters[0]).write_bytes(content)
 
-    assert answerer.answer(ask(adapters[0])).memory_share is not None
+    assert collect(answerer.stream(ask(adapters[0]))).memory_share is not None
 
 
 def test_a_question_longer_than_the_window_is_refused(
@@ -184,21 +189,21 @@ def test_a_question_longer_than_the_window_is_refused(
 ) -> None:
     """The message gives both lengths."""
     with pytest.raises(QuestionTooLongError, match=r"takes \d+ tokens .* holds 240"):
-        answerer.answer(ask(question="why? " * 100))
+        collect(answerer.stream(ask(question="why? " * 100)))
 
 
 def test_a_long_question_shortens_the_context(
     answerer: ResidentAnswerer, ask: Callable[..., Ask]
 ) -> None:
     """The prompt never exceeds the window; the question has priority."""
-    reply = answerer.answer(ask(question="why? " * 18))
+    reply = collect(answerer.stream(ask(question="why? " * 18)))
 
     assert reply.prompt_tokens <= 240
 
 
 def test_max_tokens_bounds_the_answer(answerer: ResidentAnswerer, ask: Callable[..., Ask]) -> None:
     """An answer that is cut says so."""
-    reply = answerer.answer(ask(tokens=3))
+    reply = collect(answerer.stream(ask(tokens=3)))
 
     assert (reply.completion_tokens, reply.finish_reason) == (3, "length")
 
@@ -215,11 +220,11 @@ def test_a_deleted_document_is_read_anew(
         return TEXT
 
     question = Ask(QUESTION, "doc", read, small, None, 1)
-    answerer.answer(question)
-    answerer.answer(question)
+    collect(answerer.stream(question))
+    collect(answerer.stream(question))
     assert len(reads) == 1
     answerer.forget("doc")
-    answerer.answer(question)
+    collect(answerer.stream(question))
 
     assert len(reads) == 2
 
@@ -228,9 +233,9 @@ def test_a_document_trained_anew_answers_from_its_new_memory(
     answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The same document with another adapter never meets the old memory."""
-    old = answerer.answer(ask(adapters[0]))
-    alone = answerer.answer(ask(adapters[1]))
-    new = answerer.answer(replace(ask(adapters[0]), adapter=adapters[1]))
+    old = collect(answerer.stream(ask(adapters[0])))
+    alone = collect(answerer.stream(ask(adapters[1])))
+    new = collect(answerer.stream(replace(ask(adapters[0]), adapter=adapters[1])))
 
     assert new.text == alone.text != old.text
 
@@ -239,12 +244,12 @@ def test_a_deleted_document_leaves_no_memory_behind(
     answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """After forgetting, a question needs the file again."""
-    answerer.answer(ask(adapters[0]))
+    collect(answerer.stream(ask(adapters[0])))
     path_of(adapters[0]).unlink()
-    answerer.answer(ask(adapters[0]))
+    collect(answerer.stream(ask(adapters[0])))
     answerer.forget(path_of(adapters[0]).stem)
     with pytest.raises(UnusableAdapterError, match="is missing"):
-        answerer.answer(ask(adapters[0]))
+        collect(answerer.stream(ask(adapters[0])))
 
 
 def test_nobody_waits_for_an_adapter_that_is_on_its_way(
@@ -261,9 +266,9 @@ def test_nobody_waits_for_an_adapter_that_is_on_its_way(
 
     slow = replace(ask(adapters[0]), adapter=AdapterFile(slowly, adapters[0].sha256))
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(answerer.answer, slow)
+        waiting = threads.submit(lambda: collect(answerer.stream(slow)))
         assert coming.wait(60)
-        other = answerer.answer(ask(adapters[1]))
+        other = collect(answerer.stream(ask(adapters[1])))
         arrived.set()
 
         assert other.memory_share is not None
@@ -281,9 +286,9 @@ def test_a_kept_memory_asks_for_no_file(
         return nullcontext(path_of(adapters[0]))
 
     counted = replace(ask(adapters[0]), adapter=AdapterFile(fetch, adapters[0].sha256))
-    answerer.answer(counted)
+    collect(answerer.stream(counted))
     first = len(fetches)
-    answerer.answer(counted)
+    collect(answerer.stream(counted))
 
     assert len(fetches) == first > 0
 
@@ -301,8 +306,8 @@ def test_forgetting_while_the_text_is_read_keeps_nothing(
         return TEXT
 
     question = Ask(QUESTION, "doc", read, small, None, 1)
-    answerer.answer(question)
-    answerer.answer(question)
+    collect(answerer.stream(question))
+    collect(answerer.stream(question))
 
     assert len(reads) == 2
 
@@ -320,7 +325,7 @@ def test_closing_ends_the_running_answer_and_refuses_the_waiting(
 
     def ask_long() -> str:
         with pytest.raises(EngineFailedError, match="the server is stopping") as caught:
-            answerer.answer(Ask(QUESTION, "doc", read, small, None, 16_000))
+            collect(answerer.stream(Ask(QUESTION, "doc", read, small, None, 16_000)))
         return str(caught.value)
 
     with ThreadPoolExecutor() as threads:
@@ -341,6 +346,6 @@ def test_a_failing_model_is_told_and_answers_again(
 
     layer = answerer._base.model.model.layers[0]
     with layer.register_forward_pre_hook(fail), pytest.raises(EngineFailedError, match="memory"):
-        answerer.answer(ask())
+        collect(answerer.stream(ask()))
 
-    assert answerer.answer(ask()).completion_tokens == 12
+    assert collect(answerer.stream(ask())).completion_tokens == 12
