@@ -13,13 +13,13 @@ from app.models import JobState, QAPairRow
 from app.storage import Store, text_key
 
 
-def find_pairs(session: Session, document_id: str) -> Sequence[QAPairRow]:
+def find_pairs(session: Session, owner: str, document_id: str) -> Sequence[QAPairRow]:
     """Return the pairs of a document's running or last attempt, in the document's order.
 
     Raises:
-        DocumentNotFoundError: there is none with this id.
+        DocumentNotFoundError: its owner has none with this id.
     """
-    job = documents.get(session, document_id).job
+    job = documents.get(session, owner, document_id).job
     written = select(QAPairRow).where(QAPairRow.job_id == job.id)
     return session.scalars(written.order_by(QAPairRow.start, QAPairRow.id)).all()
 

@@ -83,6 +83,7 @@ async def hold_place(document_id: str, watch: WatchDep) -> AsyncIterator[None]:
 
 async def wait_for_change(
     document_id: str,
+    caller: CallerDep,
     services: ServicesDep,
     watch: WatchDep,
     wait: Annotated[
@@ -92,7 +93,7 @@ async def wait_for_change(
 ) -> None:
     """Wait, if that is wished for, until the document changes."""
     if wait:
-        await streams.wait_for_change(watch, services.database, document_id, wait)
+        await streams.wait_for_change(watch, services.database, caller.owner, document_id, wait)
 
 
 WriterDep = Annotated[Session, Depends(get_writer, scope="function")]

@@ -99,17 +99,28 @@ def create(
     return Overview(document, job, None, None, find_positions(session)[job.id])
 
 
-def get(session: Session, document_id: str) -> Overview:
+def get(session: Session, owner: str, document_id: str) -> Overview:
     """Return one document.
+
+    Raises:
+        DocumentNotFoundError: its owner has none with this id.
+    """
+    if is_id(document_id):
+        found = _read(session, _overviews(owner).where(Document.id == document_id))
+        if found:
+            return found[0]
+    raise _no_document(document_id)
+
+
+def require_own(session: Session, owner: str, document_id: str) -> None:
+    """Look whether an owner has a document.
 
     Raises:
         DocumentNotFoundError: there is none with this id.
     """
-    if is_id(document_id):
-        found = _read(session, _overviews().where(Document.id == document_id))
-        if found:
-            return found[0]
-    raise errors.DocumentNotFoundError(f"there is no document {document_id!r}")
+    own = select(Document.id).where(Document.owner == owner)
+    if not is_id(document_id) or session.scalar(own.where(Document.id == document_id)) is None:
+        raise _no_document(document_id)
 
 
 def is_id(document_id: str) -> bool:
@@ -117,29 +128,29 @@ def is_id(document_id: str) -> bool:
     return _ID.fullmatch(document_id) is not None
 
 
-def hold(session: Session, document_id: str) -> Overview:
+def hold(session: Session, owner: str, document_id: str) -> Overview:
     """Return one document, to be changed: others who hold it wait until the transaction ends.
 
     An attempt locks its job first, and then the document: so does this, or both wait for ever.
     Whoever has the first job has the right to the others, and nobody adds one meanwhile.
 
     Raises:
-        DocumentNotFoundError: there is none with this id.
+        DocumentNotFoundError: its owner has none with this id.
     """
-    if is_id(document_id):
-        own = select(Job.id).where(Job.document_id == document_id).with_for_update()
-        session.execute(own.where(Job.version == 1))
-        session.execute(own.where(Job.version > 1).order_by(Job.version))
-    return get(session, document_id)
+    require_own(session, owner, document_id)
+    own = select(Job.id).where(Job.document_id == document_id).with_for_update()
+    session.execute(own.where(Job.version == 1))
+    session.execute(own.where(Job.version > 1).order_by(Job.version))
+    return get(session, owner, document_id)
 
 
-def find_page(session: Session, cursor: str | None, limit: int) -> Page:
-    """Return at most `limit` documents behind `cursor`, the newest first.
+def find_page(session: Session, owner: str, cursor: str | None, limit: int) -> Page:
+    """Return at most `limit` of an owner's documents behind `cursor`, the newest first.
 
     Raises:
         InvalidCursorError: the cursor was not made here.
     """
-    rows = _overviews().order_by(Document.id.desc()).limit(limit + 1)
+    rows = _overviews(owner).order_by(Document.id.desc()).limit(limit + 1)
     if cursor is not None:
         rows = rows.where(Document.id < _require_id(read_cursor(cursor)))
     found = _read(session, rows)
@@ -148,13 +159,13 @@ def find_page(session: Session, cursor: str | None, limit: int) -> Page:
     return Page(found[:limit], last and write_cursor(last))
 
 
-def remove(session: Session, document_id: str) -> None:
+def remove(session: Session, owner: str, document_id: str) -> None:
     """Delete a document's rows; a job that runs for it ends at its next write.
 
     Raises:
-        DocumentNotFoundError: there is none with this id.
+        DocumentNotFoundError: its owner has none with this id.
     """
-    document = hold(session, document_id).document
+    document = hold(session, owner, document_id).document
     session.execute(delete(Document).where(Document.id == document.id))
 
 
@@ -180,7 +191,7 @@ def _read(session: Session, rows: Select[Document, Job, Adapter, Job]) -> list[O
     return [Overview(*row, places.get(row[1].id)) for row in found]
 
 
-def _overviews() -> Select[Document, Job, Adapter, Job]:
+def _overviews(owner: str) -> Select[Document, Job, Adapter, Job]:
     answering = aliased(Job)
     own = select(func.max(Job.version)).where(Job.document_id == Document.id)
     newest = own.correlate(Document).scalar_subquery()
@@ -192,7 +203,12 @@ def _overviews() -> Select[Document, Job, Adapter, Job]:
             answering, and_(answering.document_id == Document.id, answering.version == answered)
         )
         .outerjoin(Adapter, Adapter.job_id == answering.id)
+        .where(Document.owner == owner)
     )
+
+
+def _no_document(document_id: str) -> errors.DocumentNotFoundError:
+    return errors.DocumentNotFoundError(f"there is no document {document_id!r}")
 
 
 def _save(store: Store, key: str, content: BinaryIO) -> StoredFile:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from app import documents, errors, events
+from app import documents, events
 from app.models import Event, Job, JobState
 
 _BATCH = 200
@@ -63,13 +63,13 @@ def find_news(session: Session, document_id: str, after: int) -> News | None:
     return News(found, len(found) < _BATCH, standing.is_over)
 
 
-def require_news(session: Session, document_id: str, after: int) -> News:
+def require_news(session: Session, owner: str, document_id: str, after: int) -> News:
     """Return what came behind the event `after`.
 
     Raises:
-        DocumentNotFoundError: there is no such document.
+        DocumentNotFoundError: its owner has no such document.
     """
+    documents.require_own(session, owner, document_id)
     news = find_news(session, document_id, after)
-    if news is None:
-        raise errors.DocumentNotFoundError(f"there is no document {document_id!r}")
+    assert news is not None, "a document without a job"
     return news

@@ -25,7 +25,12 @@ _log = structlog.get_logger()
 
 
 def prepare(
-    session: Session, store: Store, document_id: str, question: Question, max_tokens: int
+    session: Session,
+    store: Store,
+    owner: str,
+    document_id: str,
+    question: Question,
+    max_tokens: int,
 ) -> Ask:
     """Gather what the engine needs; the session may be closed before the question is answered.
 
@@ -35,7 +40,7 @@ def prepare(
     asked_tokens = question.max_tokens or min(_DEFAULT_TOKENS, max_tokens)
     if asked_tokens > max_tokens:
         raise errors.TooManyTokensError(f"max_tokens is at most {max_tokens} on this server")
-    overview = documents.get(session, document_id)
+    overview = documents.get(session, owner, document_id)
     contents.require_text(overview)
     uses_memory = question.memory is MemoryUse.REQUIRED
     return Ask(

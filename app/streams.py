@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
+from app import documents
 from app.clock import utc_now
 from app.db import Database
 from app.event_views import DocumentEvent
@@ -21,15 +22,17 @@ _RETRY_MILLISECONDS = 2000
 _log = structlog.get_logger()
 
 
-async def tell(watch: Watch, database: Database, document_id: str, after: int) -> Response:
+async def tell(
+    watch: Watch, database: Database, owner: str, document_id: str, after: int
+) -> Response:
     """Stream a document's events behind `after`, up to the one that ends its newest version.
 
     Who comes again and has heard all gets 204, upon which a browser does not come again.
 
     Raises:
-        DocumentNotFoundError: there is none with this id.
+        DocumentNotFoundError: its owner has none with this id.
     """
-    look = partial(require_news, document_id=document_id, after=after)
+    look = partial(require_news, owner=owner, document_id=document_id, after=after)
     news = await watch.read(database, look)
     if after and news.is_over and not news.events:
         return Response(status_code=204)
@@ -40,9 +43,15 @@ async def tell(watch: Watch, database: Database, document_id: str, after: int) -
 
 
 async def wait_for_change(
-    watch: Watch, database: Database, document_id: str, seconds: float
+    watch: Watch, database: Database, owner: str, document_id: str, seconds: float
 ) -> None:
-    """Return when the document changes, cannot change by itself, or the time is up."""
+    """Return when the document changes, cannot change by itself, or the time is up.
+
+    Raises:
+        DocumentNotFoundError: its owner has none with this id; who else asks waits no moment.
+    """
+    own = partial(documents.require_own, owner=owner, document_id=document_id)
+    await watch.read(database, own)
     with watch.place(document_id):
         standing = await watch.standing(database, document_id)
         if standing and not standing.is_over:

@@ -20,28 +20,28 @@ from app.storage import Store
 _ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
-def cancel(session: Session, document_id: str, now: datetime) -> Overview:
+def cancel(session: Session, owner: str, document_id: str, now: datetime) -> Overview:
     """End the newest version's training; what is over stays as it is.
 
     Raises:
-        DocumentNotFoundError: there is none with this id.
+        DocumentNotFoundError: its owner has none with this id.
     """
-    jobs.cancel(session, documents.hold(session, document_id).job.id, now)
-    return _read_again(session, document_id)
+    jobs.cancel(session, documents.hold(session, owner, document_id).job.id, now)
+    return _read_again(session, owner, document_id)
 
 
-def retry(session: Session, document_id: str, now: datetime) -> Overview:
+def retry(session: Session, owner: str, document_id: str, now: datetime) -> Overview:
     """Let the newest version wait again if it failed or was cancelled, to go on where it was.
 
     Raises:
-        DocumentNotFoundError: there is none with this id.
+        DocumentNotFoundError: its owner has none with this id.
     """
-    jobs.retry(session, documents.hold(session, document_id).job.id, now)
-    return _read_again(session, document_id)
+    jobs.retry(session, documents.hold(session, owner, document_id).job.id, now)
+    return _read_again(session, owner, document_id)
 
 
 def relift(
-    session: Session, store: Store, document_id: str, wish: Relift, now: datetime
+    session: Session, store: Store, owner: str, document_id: str, wish: Relift, now: datetime
 ) -> Overview:
     """Queue another version, unless the newest waits or runs with these settings.
 
@@ -50,10 +50,10 @@ def relift(
     Raises:
         ApiError: there is no such document, or a preset or option is unknown.
     """
-    newest = documents.hold(session, document_id).job
+    newest = documents.hold(session, owner, document_id).job
     method = _method(newest, wish)
     if newest.state in _ACTIVE and method == MethodConfig(**newest.method):
-        return _read_again(session, document_id)
+        return _read_again(session, owner, document_id)
     jobs.cancel(session, newest.id, now)
     if key := jobs.forget_checkpoint(session, newest.id):
         after_commit(session, partial(store.delete, key))
@@ -66,7 +66,7 @@ def relift(
         priority=wish.priority,
         device_kind=wish.device_kind,
     )
-    return _read_again(session, document_id)
+    return _read_again(session, owner, document_id)
 
 
 def _method(newest: Job, wish: Relift) -> MethodConfig:
@@ -75,6 +75,6 @@ def _method(newest: Job, wish: Relift) -> MethodConfig:
     return method_settings.resolve(wish.preset, wish.options)
 
 
-def _read_again(session: Session, document_id: str) -> Overview:
+def _read_again(session: Session, owner: str, document_id: str) -> Overview:
     session.expire_all()  # jobs change by statements that its objects do not hear of
-    return documents.get(session, document_id)
+    return documents.get(session, owner, document_id)

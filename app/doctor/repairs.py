@@ -69,7 +69,10 @@ def _replace_adapter(database: Database, store: Store, named: NamedFile, now: da
         _set_aside(store, named.key, now)
     try:
         with database.writing() as session:
-            overview = documents.hold(session, named.document_id)
+            owner = session.scalar(select(Document.owner).where(Document.id == named.document_id))
+            if owner is None:
+                return _GONE
+            overview = documents.hold(session, owner, named.document_id)
             own = delete(Adapter).where(Adapter.id == named.row_id).returning(Adapter.id)
             if session.scalar(own) is None:
                 return _GONE

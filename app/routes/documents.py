@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from app import contents, documents, events, outbox
 from app.clock import utc_now
 from app.db import after_commit
-from app.deps import ReaderDep, ServicesDep, UploadDep, WriterDep, wait_for_change
+from app.deps import CallerDep, ReaderDep, ServicesDep, UploadDep, WriterDep, wait_for_change
 from app.document_views import DocumentDetail, DocumentPage, DocumentView
 from app.pairs import QAPairList, QAPairView
 from app.problems import problem_responses
@@ -38,12 +38,13 @@ def create_document(
 
 @router.get("/documents", responses=problem_responses(422))
 def list_documents(
+    caller: CallerDep,
     session: ReaderDep,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> DocumentPage:
     """List documents, the newest first, page by page."""
-    page, now = documents.find_page(session, cursor, limit), utc_now()
+    page, now = documents.find_page(session, caller.owner, cursor, limit), utc_now()
     return DocumentPage(
         data=[DocumentView.of(overview, now) for overview in page.overviews],
         next_cursor=page.next_cursor,
@@ -56,9 +57,9 @@ def list_documents(
     responses=problem_responses(404, 422, 503),
     dependencies=[Depends(wait_for_change)],
 )
-def get_document(document_id: str, session: ReaderDep) -> DocumentDetail:
+def get_document(document_id: str, caller: CallerDep, session: ReaderDep) -> DocumentDetail:
     """Look at one document: status, progress, loss curve, quality; at once, or when it changes."""
-    overview = documents.get(session, document_id)
+    overview = documents.get(session, caller.owner, document_id)
     metrics = events.metrics(session, overview.job)
     return DocumentDetail.of_metrics(overview, metrics, utc_now())
 
@@ -68,25 +69,29 @@ def get_document(document_id: str, session: ReaderDep) -> DocumentDetail:
     responses={200: {"content": {"text/plain": {}}}, **problem_responses(404, 409, 422, 503)},
     response_class=PlainTextResponse,
 )
-def get_text(document_id: str, services: ServicesDep) -> PlainTextResponse:
+def get_text(document_id: str, caller: CallerDep, services: ServicesDep) -> PlainTextResponse:
     """Read a document's text, as it was parsed."""
     with services.database.reading() as session:  # closed before the store is asked
-        contents.require_text(documents.get(session, document_id))
+        contents.require_text(documents.get(session, caller.owner, document_id))
     text = contents.read_text(services.store, document_id)
     return PlainTextResponse(text, headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/documents/{document_id}/qa-pairs", responses=problem_responses(404, 422))
-def list_pairs(document_id: str, session: ReaderDep) -> QAPairList:
+def list_pairs(document_id: str, caller: CallerDep, session: ReaderDep) -> QAPairList:
     """List the question/answer pairs that were written about a document, in its order."""
     return QAPairList(
-        data=[QAPairView.of(pair) for pair in contents.find_pairs(session, document_id)]
+        data=[
+            QAPairView.of(pair) for pair in contents.find_pairs(session, caller.owner, document_id)
+        ]
     )
 
 
 @router.delete("/documents/{document_id}", status_code=204, responses=problem_responses(404, 422))
-def delete_document(document_id: str, session: WriterDep, services: ServicesDep) -> None:
+def delete_document(
+    document_id: str, caller: CallerDep, session: WriterDep, services: ServicesDep
+) -> None:
     """Delete a document and all that was made of it; training that runs for it is stopped."""
-    documents.remove(session, document_id)
+    documents.remove(session, caller.owner, document_id)
     after_commit(session, partial(documents.discard, services.store, document_id))
     after_commit(session, partial(services.answerer.forget, document_id))

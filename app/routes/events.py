@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from app import documents, events, streams
-from app.deps import ReaderDep, ServicesDep, WatchDep, hold_place
+from app.deps import CallerDep, ReaderDep, ServicesDep, WatchDep, hold_place
 from app.event_views import EventPage
 from app.problems import problem_responses
 
@@ -28,12 +28,13 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 @router.get("/documents/{document_id}/events", responses=problem_responses(404, 422))
 def list_events(
     document_id: str,
+    caller: CallerDep,
     session: ReaderDep,
     after: After = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> EventPage:
     """List what happened to a document, the oldest first, page by page."""
-    documents.get(session, document_id)
+    documents.require_own(session, caller.owner, document_id)
     known = events.read_id(after)
     return EventPage.of(events.find_after(session, document_id, known, limit + 1), limit)
 
@@ -46,6 +47,7 @@ def list_events(
 )
 async def stream_events(
     document_id: str,
+    caller: CallerDep,
     services: ServicesDep,
     watch: WatchDep,
     after: After = None,
@@ -55,4 +57,4 @@ async def stream_events(
 ) -> Response:
     """Hear what happens to a document, from its beginning to the end of its newest version."""
     known = events.read_id(last_event_id or after)
-    return await streams.tell(watch, services.database, document_id, known)
+    return await streams.tell(watch, services.database, caller.owner, document_id, known)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body
 
 from app import outbox, versions
 from app.clock import utc_now
-from app.deps import ServicesDep, WriterDep
+from app.deps import CallerDep, ServicesDep, WriterDep
 from app.document_views import DocumentView
 from app.problems import problem_responses
 from app.schemas import Relift
@@ -17,17 +17,20 @@ router = APIRouter(tags=["documents"])
 @router.post(
     "/documents/{document_id}/cancel", status_code=202, responses=problem_responses(404, 422)
 )
-def cancel_document(document_id: str, session: WriterDep) -> DocumentView:
+def cancel_document(document_id: str, caller: CallerDep, session: WriterDep) -> DocumentView:
     """Stop a document's training, or take it out of the queue; an older memory stays."""
-    return DocumentView.of(versions.cancel(session, document_id, utc_now()), utc_now())
+    overview = versions.cancel(session, caller.owner, document_id, utc_now())
+    return DocumentView.of(overview, utc_now())
 
 
 @router.post(
     "/documents/{document_id}/retry", status_code=202, responses=problem_responses(404, 422)
 )
-def retry_document(document_id: str, session: WriterDep, services: ServicesDep) -> DocumentView:
+def retry_document(
+    document_id: str, caller: CallerDep, session: WriterDep, services: ServicesDep
+) -> DocumentView:
     """Let a failed or cancelled training go on where it was."""
-    overview = versions.retry(session, document_id, utc_now())
+    overview = versions.retry(session, caller.owner, document_id, utc_now())
     outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     return DocumentView.of(overview, utc_now())
 
@@ -37,11 +40,12 @@ def retry_document(document_id: str, session: WriterDep, services: ServicesDep) 
 )
 def relift_document(
     document_id: str,
+    caller: CallerDep,
     session: WriterDep,
     services: ServicesDep,
     wish: Annotated[Relift, Body()] = Relift(),
 ) -> DocumentView:
     """Train a new version of a document's memory; the older one answers until it is ready."""
-    overview = versions.relift(session, services.store, document_id, wish, utc_now())
+    overview = versions.relift(session, services.store, caller.owner, document_id, wish, utc_now())
     outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     return DocumentView.of(overview, utc_now())

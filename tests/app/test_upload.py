@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app import documents, jobs
 from app.db import Database
-from app.models import Document, Job
+from app.models import LOCAL_OWNER, Document, Job
 from app.settings import Settings
 from app.storage import Store, source_key
 
@@ -55,7 +55,7 @@ def test_options_lie_over_the_preset(client: TestClient, database: Database) -> 
     document_id = upload(client, b"Some text.", preset="paper", options='{"seed": 7}').json()["id"]
 
     with database.reading() as session:
-        overview = documents.get(session, document_id)
+        overview = documents.get(session, LOCAL_OWNER, document_id)
     assert overview.job.preset == "paper"
     assert documents.method_of(overview).seed == 7
     assert documents.method_of(overview).segment_tokens == 2048

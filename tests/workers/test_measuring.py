@@ -9,19 +9,19 @@ import pytest
 import torch
 from sqlalchemy import select
 
-from app import documents, jobs
+from app import documents, intake, jobs
 from app.clock import utc_now
 from app.db import Database
-from app.documents import Upload
 from app.evaluation import quality
 from app.evaluation.quality import QualityReport, Verdict, quality_report
+from app.intake import Upload
 from app.jobs import PublishedAdapter
 from app.leases import LeaseLostError
 from app.lift.adapter import Lifted, read_adapter, write_adapter
 from app.lift.config import MethodConfig
 from app.lift.memory import GatedMemory
 from app.lift.observer import QAPair
-from app.models import Document
+from app.models import LOCAL_OWNER, Document
 from app.storage import Store, adapter_key
 from tests.lift.conftest import TEXT, llama, make_memory, small  # noqa: F401 - fixtures
 from tests.rows import NOON, claim
@@ -48,7 +48,9 @@ def upload(database: Database, store: Store, text: str) -> tuple[Document, str]:
     """Add a document, and return it with its job."""
     file = Upload(BytesIO(text.encode()), "a.txt", None, "quick", {})
     with database.writing() as session:
-        document, job = documents.create(session, store, file, 10_000, utc_now())[:2]
+        document, job = intake.create(
+            session, store, LOCAL_OWNER, file, 10_000, utc_now()
+        ).overview[:2]
     return document, job.id
 
 
@@ -150,7 +152,7 @@ def test_lost_lease_ends_the_measurement(
     document, job_id = upload(sqlite, store, TEXT)
     lease = claim(sqlite, job_id)
     with sqlite.writing() as session:
-        documents.remove(session, document.id)
+        documents.remove(session, LOCAL_OWNER, document.id)
 
     with pytest.raises(LeaseLostError):
         measure(sqlite, store, document, TEXT, lifted, reporter_of(sqlite, lease))

@@ -4,16 +4,16 @@ from io import BytesIO
 
 import pytest
 
-from app import documents
+from app import documents, intake
 from app.clock import utc_now
 from app.db import Database
 from app.doctor.examination import YOUNG, examine
-from app.documents import Upload
 from app.events import find_after
 from app.ingest.errors import DamagedDocumentError
 from app.ingest.outline import Outline
+from app.intake import Upload
 from app.leases import Lease
-from app.models import Document
+from app.models import LOCAL_OWNER, Document
 from app.storage import Store, outline_key, source_key, text_key
 from tests.ingest.made import make_pdf, make_zip
 from tests.rows import claim
@@ -27,14 +27,16 @@ def begin(database: Database, store: Store, content: bytes) -> tuple[Document, L
     """Upload a document and claim its job."""
     file = Upload(BytesIO(content), "a.csv", None, "quick", {})
     with database.writing() as session:
-        document, job = documents.create(session, store, file, 100_000, utc_now())[:2]
+        document, job = intake.create(
+            session, store, LOCAL_OWNER, file, 100_000, utc_now()
+        ).overview[:2]
     return document, claim(database, job.id)
 
 
 def parse(database: Database, store: Store, lease: Lease, document_id: str) -> str:
     """Run the stage."""
     with database.reading() as session:
-        document = documents.get(session, document_id).document
+        document = documents.get(session, LOCAL_OWNER, document_id).document
     with reporter_of(database, lease) as reporter:
         return parse_document(database, store, lease, document, reporter)
 

@@ -19,7 +19,7 @@ from app.leases import Lease
 from app.lift.adapter import Lifted, write_reader
 from app.lift.base_model import load_base_model
 from app.lift.kinds import new_memory
-from app.models import Event, EventKind, JobState
+from app.models import LOCAL_OWNER, Event, EventKind, JobState
 from app.settings import Settings
 from app.storage import open_store, source_key, text_key
 from app.storage.folder import FolderStore
@@ -105,7 +105,7 @@ def attempt(
 
 def get(database: Database, uploaded: Overview) -> Overview:
     with database.reading() as session:
-        return documents.get(session, uploaded.document.id)
+        return documents.get(session, LOCAL_OWNER, uploaded.document.id)
 
 
 def test_trainer_turns_a_document_into_an_adapter(
@@ -305,7 +305,7 @@ def test_attempt_on_a_deleted_document_ends_quietly(
     """Nothing is written for a document that was deleted before its trainer began."""
     lease = claim(sqlite, uploaded.job.id)
     with sqlite.writing() as session:
-        documents.remove(session, uploaded.document.id)
+        documents.remove(session, LOCAL_OWNER, uploaded.document.id)
     store.delete_document(uploaded.document.id)
 
     attempt(sqlite, settings, lease)

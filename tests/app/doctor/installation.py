@@ -7,13 +7,14 @@ from io import BytesIO
 
 from sqlalchemy import select
 
-from app import attempts, documents, jobs
+from app import attempts, documents, intake, jobs
 from app.clock import utc_now
 from app.db import Database
 from app.doctor.examination import Report, examine
-from app.documents import Overview, Upload
+from app.documents import Overview
+from app.intake import Upload
 from app.jobs import PublishedAdapter
-from app.models import Job
+from app.models import LOCAL_OWNER, Job
 from app.storage import Store, adapter_key, checkpoint_key, source_key
 from tests.rows import claim, parse
 
@@ -47,7 +48,9 @@ class Installation:
         """Take a document in; returns its id."""
         file = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", {})
         with self.database.writing() as session:
-            return documents.create(session, self.store, file, 1000, utc_now()).document.id
+            return intake.create(
+                session, self.store, LOCAL_OWNER, file, 1000, utc_now()
+            ).overview.document.id
 
     def finish(self, document_id: str, content: bytes) -> str:
         """Train a waiting document to its end; returns the adapter's key."""
@@ -72,13 +75,13 @@ class Installation:
     def delete(self, document_id: str) -> None:
         """Delete a document, rows and files."""
         with self.database.writing() as session:
-            documents.remove(session, document_id)
+            documents.remove(session, LOCAL_OWNER, document_id)
         self.store.delete_document(document_id)
 
     def overview(self, document_id: str) -> Overview:
         """Read a document."""
         with self.database.reading() as session:
-            return documents.get(session, document_id)
+            return documents.get(session, LOCAL_OWNER, document_id)
 
     def jobs_of(self, document_id: str) -> list[Job]:
         """Read a document's jobs, the oldest first."""
@@ -101,5 +104,5 @@ class Installation:
     def lose_row(self) -> str:
         """Take the waiting document's rows away, and leave its file; returns its key."""
         with self.database.writing() as session:
-            documents.remove(session, self.waiting)
+            documents.remove(session, LOCAL_OWNER, self.waiting)
         return source_key(self.waiting)
