@@ -38,6 +38,66 @@ class CrossOriginError(ApiError):
     code, status = "cross_origin", 403
 
 
+class UnauthenticatedError(ApiError):
+    """The request needs an API key: send `Authorization: Bearer lift_…`."""
+
+    code, status = "unauthenticated", 401
+
+    def __init__(self, detail: str | None = None, challenge: str = "Bearer") -> None:
+        super().__init__(detail)
+        self.headers = {"WWW-Authenticate": challenge}
+
+
+class ScopeMissingError(ApiError):
+    """The API key is not meant for this."""
+
+    code, status = "scope_missing", 403
+
+
+class QuotaExceededError(ApiError):
+    """The owner of the API key has used up what the key allows."""
+
+    code, status = "quota_exceeded", 403
+
+
+class RateLimitedError(ApiError):
+    """The API key sends more requests a minute than it may."""
+
+    code, status = "rate_limited", 429
+
+    def __init__(self, detail: str, retry_seconds: int, **extras: Any) -> None:
+        super().__init__(detail, **extras)
+        self.headers = {"Retry-After": str(retry_seconds)}
+
+
+class TooManyAsksError(ApiError):
+    """The API key asks more questions at the same time than it may."""
+
+    code, status = "too_many_asks", 429
+
+    def __init__(self, detail: str, **extras: Any) -> None:
+        super().__init__(detail, **extras)
+        self.headers = {"Retry-After": "2"}
+
+
+class KeyNotFoundError(ApiError):
+    """There is no API key with this id."""
+
+    code, status = "key_not_found", 404
+
+
+class OwnerTakenError(ApiError):
+    """The owner has documents or API keys already; name the owner to share them."""
+
+    code, status = "owner_taken", 409
+
+
+class KeysOffError(ApiError):
+    """The server asks nobody for a key, so it lets nobody make one; `lift keys create` does."""
+
+    code, status = "keys_off", 409
+
+
 class DocumentNotFoundError(ApiError):
     """There is no document with this id."""
 

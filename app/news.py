@@ -69,7 +69,7 @@ def require_news(session: Session, owner: str, document_id: str, after: int) -> 
     Raises:
         DocumentNotFoundError: its owner has no such document.
     """
-    documents.require_own(session, owner, document_id)
     news = find_news(session, document_id, after)
-    assert news is not None, "a document without a job"
+    documents.require_own(session, owner, document_id)
+    assert news is not None, "it came to be after it was looked at"
     return news
