@@ -13,13 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import jobs
+from app import documents, jobs
 from app.clock import utc_now
 from app.db import Database
 from app.jobs import Failure
 from app.leases import Lease, LeaseLostError, require_valid
-from app.models import Job
+from app.models import Document, Job
 from app.settings import Settings
+from app.storage import Store
 from workers.patience import write_patiently
 from workers.process import TrainerProcess
 from workers.warm import WarmTrainer
@@ -37,17 +38,20 @@ class OverError(Exception):
         self.failure = failure
 
 
-def supervise(database: Database, settings: Settings, job_id: str, trainers: WarmTrainer) -> None:
+def supervise(
+    database: Database, store: Store, settings: Settings, job_id: str, trainers: WarmTrainer
+) -> None:
     """Have a trainer work on the job that is next, until it ends or may not go on.
 
     `job_id` is what the message named: a sign that a job waits there. The attempt ends in the row,
     whatever happens here: what interrupts this function, such as a worker that has to stop, gives
     the job back.
     """
-    lease = _claim(database, settings, job_id)
-    if lease is None:
+    claimed = _claim(database, settings, job_id)
+    if claimed is None:
         _log.info("no_job_waits", message_job_id=job_id)
         return
+    lease, document_id = claimed
     try:
         failure = _run(database, settings, lease, trainers)
         if failure:
@@ -57,16 +61,21 @@ def supervise(database: Database, settings: Settings, job_id: str, trainers: War
     except BaseException:
         _release(database, lease)
         raise
+    _discard_if_deleted(database, store, document_id)
 
 
-def _claim(database: Database, settings: Settings, job_id: str) -> Lease | None:
+def _claim(database: Database, settings: Settings, job_id: str) -> tuple[Lease, str] | None:
+    """Return the lease of the job that is next, and that job's document; None without one."""
     duration = timedelta(seconds=settings.lease_seconds)
 
-    def claim(session: Session) -> Lease | None:
+    def claim(session: Session) -> tuple[Lease, str] | None:
         kinds = session.scalars(select(Job.device_kind).where(Job.id == job_id)).all()
         if not kinds:  # its document was deleted
             return None
-        return jobs.claim_next(session, kinds[0], utc_now(), duration)
+        lease = jobs.claim_next(session, kinds[0], utc_now(), duration)
+        if lease is None:
+            return None
+        return lease, session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()
 
     return write_patiently(database, claim)
 
@@ -161,3 +170,12 @@ def _release(database: Database, lease: Lease) -> None:
     with suppress(LeaseLostError), database.writing() as session:
         jobs.release(session, lease)
         _log.info("job_released", job_id=lease.job_id)
+
+
+def _discard_if_deleted(database: Database, store: Store, document_id: str) -> None:
+    """Delete what the trainer wrote for a document between its deletion and the trainer's end."""
+    with suppress(OperationalError):
+        with database.reading() as session:
+            is_deleted = session.get(Document, document_id) is None
+        if is_deleted:
+            documents.discard(store, document_id)

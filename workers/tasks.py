@@ -8,6 +8,7 @@ from celery.signals import worker_process_shutdown
 from app.db import Database
 from app.dispatch import TRAIN_DOCUMENT
 from app.settings import Settings
+from app.storage import open_store
 from workers.celery import app
 from workers.devices import own_device
 from workers.supervisor import supervise
@@ -23,6 +24,7 @@ class _Kept:
     def __init__(self) -> None:
         self.settings = Settings()
         self.database = Database(self.settings.resolved_database_url)
+        self.store = open_store(self.settings)
         device = own_device(self.settings.training_devices)
         self.trainers = WarmTrainer(TRAINER, {"LIFT_DEVICE": device})
 
@@ -35,7 +37,7 @@ _kept: dict[int, _Kept] = {}
 def train_document(job_id: str) -> None:
     """Train the document that is next where this job waits, if one does."""
     kept = _kept.get(os.getpid()) or _kept.setdefault(os.getpid(), _Kept())
-    supervise(kept.database, kept.settings, job_id, kept.trainers)
+    supervise(kept.database, kept.store, kept.settings, job_id, kept.trainers)
 
 
 @worker_process_shutdown.connect

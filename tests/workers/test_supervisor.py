@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.db import Database
 from app.leases import Lease, find_held
 from app.models import Document, JobState
 from app.settings import Settings
+from app.storage import open_store, text_key
 from tests.rows import MINUTE, add_job, get_job
 from tests.waiting import wait_until
 from tests.workers.conftest import is_running
@@ -26,7 +28,7 @@ from workers.supervisor import supervise
 def run(database: Database, settings: Settings, job_id: str, behaviour: str) -> None:
     source = trainers(behaviour)
     try:
-        supervise(database, settings, job_id, source)
+        supervise(database, open_store(settings), settings, job_id, source)
     finally:
         source.stop()
 
@@ -170,6 +172,20 @@ def test_stopping_worker_gives_the_job_back(
     assert (job.state, job.failed_attempts) == (JobState.QUEUED, 0)
 
 
+def test_files_of_a_deleted_document_go_with_its_trainer(
+    sqlite: Database, worker_settings: Settings, job_id: str
+) -> None:
+    """What the trainer wrote after the deletion, and was stopped before it could know, is gone."""
+    store, document_id = open_store(worker_settings), get_job(sqlite, job_id).document_id
+    thread, _ = start(sqlite, worker_settings, job_id)
+    with sqlite.writing() as session:
+        session.execute(delete(Document))
+    store.put(text_key(document_id), BytesIO(b"late"))
+    thread.join()
+
+    assert list(store.list("documents")) == []
+
+
 def test_cancelled_job_stops_its_trainer(
     sqlite: Database, worker_settings: Settings, job_id: str
 ) -> None:
@@ -211,7 +227,7 @@ def test_trainer_that_did_well_gets_the_next_job(
     """The process, and the base model in it, stays for the next job."""
     source, pids = trainers("finish"), []
     for job_id in (add_job(sqlite), add_job(sqlite)):
-        supervise(sqlite, worker_settings, job_id, source)
+        supervise(sqlite, open_store(worker_settings), worker_settings, job_id, source)
         pids.append(int(pid_file(worker_settings.data_dir).read_text()))
     source.stop()
 
@@ -226,7 +242,7 @@ def test_trainer_that_failed_gets_no_other_job(
     """After a failure the next job begins in a clean process."""
     source, pids = trainers(behaviour), []
     for job_id in (add_job(sqlite), add_job(sqlite, priority=1)):
-        supervise(sqlite, worker_settings, job_id, source)
+        supervise(sqlite, open_store(worker_settings), worker_settings, job_id, source)
         pids.append(int(pid_file(worker_settings.data_dir).read_text()))
     source.stop()
 
@@ -237,11 +253,11 @@ def test_kept_trainer_that_died_is_replaced(sqlite: Database, worker_settings: S
     """A process that was lost between two jobs costs the second one no attempt."""
     source = trainers("finish")
     first, second = add_job(sqlite), add_job(sqlite)
-    supervise(sqlite, worker_settings, first, source)
+    supervise(sqlite, open_store(worker_settings), worker_settings, first, source)
     pid = int(pid_file(worker_settings.data_dir).read_text())
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_running(pid))
-    supervise(sqlite, worker_settings, second, source)
+    supervise(sqlite, open_store(worker_settings), worker_settings, second, source)
     source.stop()
 
     job = get_job(sqlite, second)

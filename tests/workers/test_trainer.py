@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 from sqlalchemy import select
 
-from app import documents, events, jobs
+from app import documents, events, intake, jobs
 from app.clock import utc_now
 from app.db import Database
-from app.documents import Overview, Upload
+from app.documents import Overview
+from app.intake import Upload
 from app.leases import Lease
 from app.lift.adapter import Lifted, write_reader
 from app.lift.base_model import load_base_model
@@ -82,9 +83,9 @@ def uploaded(sqlite: Database, store: FolderStore) -> Overview:
 
 def add(database: Database, store: FolderStore, options: Mapping[str, Any]) -> Overview:
     """Upload a document."""
-    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options)
+    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options, duplicate=True)
     with database.writing() as session:
-        return documents.create(session, store, upload, 10_000_000, utc_now())
+        return intake.create(session, store, LOCAL_OWNER, upload, 10_000_000, utc_now()).overview
 
 
 def attempt(
@@ -113,7 +114,7 @@ def test_trainer_turns_a_document_into_an_adapter(
 ) -> None:
     """Text and adapter are in the store, the rows name them, the loss curve is whole."""
     source = WarmTrainer(TRAINER, {})
-    supervise(sqlite, trainer_settings, uploaded.job.id, source)
+    supervise(sqlite, open_store(trainer_settings), trainer_settings, uploaded.job.id, source)
     source.stop()
 
     document, job, adapter = get(sqlite, uploaded)[:3]
@@ -241,9 +242,11 @@ def test_memory_that_the_base_model_cannot_carry_fails_the_document_with_one_sen
 ) -> None:
     """The reason says what to choose; no further attempt is made."""
     options = OPTIONS | {"memory_kind": "pissa", "lora_rank": 128}
-    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options)
+    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options, duplicate=True)
     with sqlite.writing() as session:
-        uploaded = documents.create(session, store, upload, 10_000_000, utc_now())
+        uploaded = intake.create(
+            session, store, LOCAL_OWNER, upload, 10_000_000, utc_now()
+        ).overview
 
     attempt(sqlite, trainer_settings, claim(sqlite, uploaded.job.id))
 
