@@ -1,0 +1,99 @@
+"""Looking things up in a text: its passages ranked for a question by BM25, and shown in a window.
+
+Words count by their English stems, the commonest not at all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
+
+from bm25s import BM25
+from bm25s.tokenization import tokenize
+from nltk.stem.snowball import EnglishStemmer
+
+from app.lift.passages import Passage
+
+_LEAST_PIECE_TOKENS = 16  # a shorter beginning of a passage says nothing
+
+
+class Ranked(NamedTuple):
+    """A passage for a question."""
+
+    passage: Passage
+    score: float
+    """Of BM25; 0 if it has none of the question's words. Comparable within one question only."""
+
+
+class PassageRanking:
+    """The passages of one text, ready to be searched from many threads."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self.passages = tuple(passages)
+        words = stems([passage.text for passage in self.passages])
+        self._ranking = BM25() if any(words) else None  # it cannot do without a word
+        if self._ranking:
+            self._ranking.index(words, show_progress=False)
+
+    def ranked(self, question: str, most: int | None = None) -> list[Ranked]:
+        """Return the passages, the best first, equals in the document's order; `most` at most."""
+        scores = self._scores(question)
+        if scores is None:
+            return [Ranked(passage, 0.0) for passage in self.passages[:most]]
+        order = (-scores).argsort(kind="stable")[:most]
+        return [Ranked(self.passages[number], float(scores[number])) for number in order]
+
+    def _scores(self, question: str) -> Any:
+        (wanted,) = stems([question])
+        if not self._ranking or not wanted:
+            return None
+        return self._ranking.get_scores(wanted)
+
+
+def stems(texts: list[str]) -> list[list[str]]:
+    """Return the stems of each text's words, without the commonest English ones."""
+    words = tokenize(texts, stopwords="en", stemmer=_stem, return_ids=False, show_progress=False)
+    return cast(list[list[str]], words)
+
+
+def passages_context(
+    best_first: Sequence[Passage],
+    read: Callable[[str], Sequence[int]],
+    budget_tokens: int,
+    gap: Sequence[int],
+) -> list[int]:
+    """Return the tokens of the best passages in the document's order, as many as fill a budget.
+
+    The last one that is taken may lose its end. `gap` marks where something is left out between.
+    """
+    shown: list[_Shown] = []
+    for passage in best_first:
+        whole = _Shown(passage, read(passage.text), is_whole=True)
+        fits = len(_joined([*shown, whole], gap)) <= budget_tokens
+        room = budget_tokens - len(_joined([*shown, _Shown(passage, (), is_whole=False)], gap))
+        if not fits and room < _LEAST_PIECE_TOKENS:
+            break
+        shown.append(whole if fits else _Shown(passage, whole.tokens[:room], is_whole=False))
+        if not fits:
+            break
+    return _joined(shown, gap)
+
+
+class _Shown(NamedTuple):
+    passage: Passage
+    tokens: Sequence[int]
+    is_whole: bool
+
+
+def _joined(shown: Sequence[_Shown], gap: Sequence[int]) -> list[int]:
+    joined: list[int] = []
+    before: _Shown | None = None
+    for each in sorted(shown, key=lambda each: each.passage.start):
+        follows = before and before.is_whole and before.passage.end == each.passage.start
+        joined += () if before is None or follows else gap
+        joined += each.tokens
+        before = each
+    return joined
+
+
+def _stem(words: list[str]) -> list[str]:
+    stemmer = EnglishStemmer()
+    return [stemmer.stem(word) for word in words]
