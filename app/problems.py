@@ -1,4 +1,6 @@
-"""The one place that writes a refusal: always application/problem+json (RFC 9457)."""
+"""The one place that writes a refusal: application/problem+json (RFC 9457), but in OpenAI's dialect
+where that is spoken.
+"""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.errors import ApiError, StoreUnavailableError
+from app.openai import dialect
 from app.storage import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,6 +97,9 @@ def _respond(
 def _problem(
     path: str, status: int, code: str, title: str, detail: str, extras: dict[str, Any]
 ) -> JSONResponse:
+    if dialect.speaks(path):
+        status, body = dialect.translate(status, code, detail, extras)
+        return JSONResponse(body, status)
     problem = {
         "type": f"urn:lift-server:problem:{code}",
         "title": title,
