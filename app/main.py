@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -12,15 +12,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from app.access import Access
 from app.body_limit import BodyLimit, body_limit
 from app.db import Database
 from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
+from app.limits import Asks
 from app.logs import configure_logging
+from app.openapi import Limits
+from app.openapi.serving import DescribedApi
 from app.outbox import Sweeper
 from app.own_host import OwnHost, own_hosts
-from app.problems import Problem, handle_exception
-from app.routes import documents, events, health, questions, versions
+from app.problems import handle_exception
+from app.rates import Rates
+from app.routes import documents, events, health, keys, questions, versions
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
@@ -47,7 +52,8 @@ def create_app(
     `answerer_factory` makes what answers questions; the default loads the base model.
     """
     settings = settings or Settings()
-    app = _Api(
+    app = DescribedApi(
+        Limits(settings.max_document_bytes, settings.max_answer_tokens),
         title="LIFT Server",
         version=API_VERSION,
         description="Turns each long document into a small trained memory and answers from it.",
@@ -58,11 +64,12 @@ def create_app(
         generate_unique_id_function=_operation_id,
         exception_handlers=dict.fromkeys(_REFUSALS, handle_exception),
     )
-    for routes in (documents, versions, events, questions, health):
+    for routes in (documents, versions, events, questions, keys, health):
         app.include_router(routes.router)
-    app.state.watch = Watch()
+    app.state.watch, app.state.asks = Watch(), Asks()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
+    app.add_middleware(Access)
     app.add_middleware(OwnHost, hosts=own_hosts(settings.host, settings.allowed_hosts))
     return app
 
@@ -80,9 +87,11 @@ def load_resident_answerer(settings: Settings) -> Answerer:
 def running_services(settings: Settings, answerer_factory: AnswererFactory) -> Iterator[Services]:
     """Make all parts and start the sweeper; at the end, stop it and close the connections."""
     database = Database(settings.resolved_database_url)
-    dispatcher = Dispatcher(_require_broker(settings), settings.job_timeout_seconds)
+    broker_url = _require_broker(settings)
+    dispatcher, rates = Dispatcher(broker_url, settings.job_timeout_seconds), Rates(broker_url)
     store = open_store(settings)
-    services = Services(settings, database, store, dispatcher, answerer_factory(settings))
+    answerer = answerer_factory(settings)
+    services = Services(settings, database, store, dispatcher, answerer, rates)
     sweeper = Sweeper(
         database,
         dispatcher,
@@ -98,17 +107,8 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
         services.answerer.close()
         sweeper.stop()
         dispatcher.close()
+        rates.close()
         database.dispose()
-
-
-class _Api(FastAPI):
-    def openapi(self) -> dict[str, Any]:
-        """Add the problem's schema, which every route refers to."""
-        document = super().openapi()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs") | {"Problem": problem}
-        return document
 
 
 def _lifespan(

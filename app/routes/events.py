@@ -55,6 +55,6 @@ async def stream_events(
         str | None, Header(max_length=200, description="Like `after`, and stronger")
     ] = None,
 ) -> Response:
-    """Hear what happens to a document, from its beginning to the end of its newest version."""
+    """Hear what happens to a document: all from its beginning to the end of its newest version."""
     known = events.read_id(last_event_id or after)
     return await streams.tell(watch, services.database, caller.owner, document_id, known)

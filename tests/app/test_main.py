@@ -1,14 +1,11 @@
-"""The application as a whole: health, foreign paths, the OpenAPI document, imports, logs."""
+"""The application as a whole: health, foreign paths, imports, logs."""
 
 import json
-import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
-import openapi_spec_validator
 import pytest
 from fastapi.testclient import TestClient
 
@@ -19,12 +16,6 @@ from app.settings import Settings
 from app.storage import Store
 from tests.fakes import FakeAnswerer
 from tests.rows import make_ready
-
-
-@pytest.fixture
-def openapi(client: TestClient) -> Any:
-    """The document that clients are generated from."""
-    return client.get("/openapi.json").json()
 
 
 def test_alive_whatever_else_is_broken(client: TestClient) -> None:
@@ -129,56 +120,3 @@ def test_api_version_is_that_of_the_distribution() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 
     assert project["version"] == API_VERSION
-
-
-def test_operation_ids_are_verb_and_noun(openapi: Any) -> None:
-    """Generated clients get short, unique method names."""
-    ids = [
-        operation["operationId"]
-        for path in openapi["paths"].values()
-        for operation in path.values()
-    ]
-
-    assert len(ids) == len(set(ids))
-    assert all(re.fullmatch(r"[a-z]+_[a-z]+", operation) for operation in ids)
-
-
-def test_upload_declares_both_content_types(openapi: Any) -> None:
-    """A client may send a file or JSON."""
-    content = openapi["paths"]["/documents"]["post"]["requestBody"]["content"]
-
-    assert set(content) == {"multipart/form-data", "application/json"}
-    assert content["multipart/form-data"]["schema"]["properties"]["file"]["format"] == "binary"
-
-
-def test_document_for_clients_is_valid(openapi: Any) -> None:
-    """It keeps to the OpenAPI version that it names: generators refuse words of a later one."""
-    openapi_spec_validator.validate(openapi)
-
-    assert openapi["openapi"].startswith("3.1.")
-    assert "itemSchema" not in json.dumps(openapi)
-
-
-def test_stream_declares_what_its_messages_are(openapi: Any) -> None:
-    """A client that is generated knows an event of the stream by the list's name for it."""
-    stream = openapi["paths"]["/documents/{document_id}/events/stream"]["get"]["responses"]["200"]
-
-    assert stream["content"] == {
-        "text/event-stream": {"schema": {"$ref": "#/components/schemas/DocumentEvent"}}
-    }
-
-
-def test_refusals_are_declared_as_problems(openapi: Any) -> None:
-    """No route declares FastAPI's own error body."""
-    schemas = openapi["components"]["schemas"]
-    errors = [
-        response["content"]
-        for path in openapi["paths"].values()
-        for operation in path.values()
-        for status, response in operation["responses"].items()
-        if status >= "400"
-    ]
-
-    assert "Problem" in schemas
-    assert "HTTPValidationError" not in schemas
-    assert all(set(content) == {"application/problem+json"} for content in errors)
