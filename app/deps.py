@@ -1,6 +1,7 @@
 """What routes ask for: the services, a transaction, an upload, the place in the queue to ask."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 from anyio import CapacityLimiter
@@ -8,8 +9,10 @@ from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
 from app import streams, uploads
+from app.answering import Answering
 from app.callers import Caller
 from app.documents import Upload
+from app.engine.answerer import Ask
 from app.services import Services
 from app.watch import Watch
 
@@ -65,6 +68,21 @@ def get_asking_limiter(request: Request) -> CapacityLimiter:
     return limiter
 
 
+async def get_answering(
+    request: Request,
+    services: ServicesDep,
+    limiter: Annotated[CapacityLimiter, Depends(get_asking_limiter)],
+) -> AsyncIterator[Callable[[Ask], Awaitable[Answering]]]:
+    """Give what begins an answer; it ends with the response, or when the client goes."""
+    async with AsyncExitStack() as answers:
+
+        async def begin(ask: Ask) -> Answering:
+            answering = Answering(services.answerer, ask, limiter, request)
+            return await answers.enter_async_context(answering)
+
+        yield begin
+
+
 def get_watch(request: Request) -> Watch:
     """Return those who wait for what happens to documents."""
     watch = request.app.state.watch
@@ -99,4 +117,5 @@ async def wait_for_change(
 WriterDep = Annotated[Session, Depends(get_writer, scope="function")]
 ReaderDep = Annotated[Session, Depends(get_reader, scope="function")]
 UploadDep = Annotated[Upload, Depends(get_upload)]
+AnsweringDep = Annotated[Callable[[Ask], Awaitable[Answering]], Depends(get_answering)]
 AskingLimiterDep = Annotated[CapacityLimiter, Depends(get_asking_limiter)]

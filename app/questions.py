@@ -1,5 +1,6 @@
 """One question on one document: which files it needs, and what can stand in its way."""
 
+from collections.abc import Generator
 from functools import partial
 
 import structlog
@@ -12,6 +13,7 @@ from app.engine.answerer import (
     Answerer,
     Ask,
     EngineError,
+    Piece,
     QuestionTooLongError,
     Reply,
     UnusableAdapterError,
@@ -54,14 +56,19 @@ def prepare(
 
 
 def answer(answerer: Answerer, ask: Ask) -> Reply:
-    """Ask the engine.
+    """Ask the engine, and wait for all of the answer; raises what `stream` does."""
+    return collect(stream(answerer, ask))
+
+
+def stream(answerer: Answerer, ask: Ask) -> Generator[Piece | Reply, None, None]:
+    """Ask the engine, and give its answer piece by piece; the reply comes last.
 
     Raises:
         ApiError: the question is too long, the adapter cannot be used, or the document is gone.
         StoreError: the store cannot be reached.
     """
     try:
-        return collect(answerer.stream(ask))
+        yield from answerer.stream(ask)
     except QuestionTooLongError as error:
         raise errors.QuestionTooLongError(str(error)) from error
     except (UnusableAdapterError, DamagedFileError) as error:
