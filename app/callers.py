@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
+from pydantic import ConfigDict, PositiveInt
+
+from app.errors import ScopeMissingError
 from app.models import LOCAL_OWNER
 from app.settings import Settings
 
@@ -27,14 +30,16 @@ class Scope(StrEnum):
 class Limits:
     """What one key may use; None sets no limit. The server's defaults have the same names."""
 
-    requests_per_minute: int | None = None
-    max_documents: int | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    requests_per_minute: PositiveInt | None = None
+    max_documents: PositiveInt | None = None
     """Documents of the key's owner."""
-    max_stored_bytes: int | None = None
+    max_stored_bytes: PositiveInt | None = None
     """Bytes that the owner's documents had when they were uploaded."""
-    max_training_minutes: int | None = None
+    max_training_minutes: PositiveInt | None = None
     """Minutes that workers trained for the owner, today and on the 29 days before."""
-    max_concurrent_asks: int | None = None
+    max_concurrent_asks: PositiveInt | None = None
     """Questions of the key that one API process answers at the same time."""
 
     @classmethod
@@ -62,3 +67,12 @@ class Caller:
     def local(cls, settings: Settings) -> Self:
         """Return whom everybody is where nobody needs a key."""
         return cls(LOCAL_OWNER, frozenset(Scope), None, Limits.of(settings, {}))
+
+    def require(self, scope: Scope) -> None:
+        """Make sure that the key is meant for something.
+
+        Raises:
+            ScopeMissingError: it has not this scope.
+        """
+        if scope not in self.scopes:
+            raise ScopeMissingError(f"this needs a key with the scope {scope}", scope=scope)

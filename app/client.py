@@ -40,13 +40,21 @@ class _Page(BaseModel):
 
 
 class Client:
-    """Talks to the server at `url`; every method raises `ClientError` and nothing else."""
+    """Talks to the server at `url`; every method raises `ClientError` and nothing else.
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    `key` is an API key, for servers that ask for one.
+    """
+
+    def __init__(
+        self, url: str, key: str | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._url = url
+        if key and not (key.isascii() and key.isprintable()):
+            raise ClientError("LIFT_API_KEY is no API key: it holds characters that none has")
         try:
             self._http = httpx.Client(
                 base_url=url,
+                headers={"Authorization": f"Bearer {key}"} if key else None,
                 timeout=httpx.Timeout(_ANSWER_SECONDS, connect=5.0),
                 transport=transport,
                 trust_env=httpx.URL(url).host not in _LOOPBACK,  # no proxy stands before ourselves

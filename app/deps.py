@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from app import streams, uploads
 from app.answering import Answering
-from app.callers import Caller
+from app.callers import Caller, Scope
 from app.documents import Upload
 from app.engine.answerer import Ask
+from app.errors import KeysOffError
+from app.limits import Asks
 from app.services import Services
 from app.watch import Watch
 
@@ -27,20 +29,41 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def get_caller(services: ServicesDep) -> Caller:
+async def get_caller(request: Request) -> Caller:
     """Return who sent the request, if they may read or, to change something, write."""
-    return Caller.local(services.settings)
+    is_safe = request.method in ("GET", "HEAD")
+    return _require(request, Scope.READ if is_safe else Scope.WRITE)
 
 
-async def hold_ask(caller: Annotated[Caller, Depends(get_caller)]) -> AsyncIterator[Caller]:
+async def hold_ask(request: Request) -> AsyncIterator[Caller]:
     """Return who asks, if they may read, and count the question until its response has left."""
-    yield caller
+    caller = _require(request, Scope.READ)
+    asks = request.app.state.asks
+    assert isinstance(asks, Asks)
+    with asks.held(caller):
+        yield caller
+
+
+async def get_admin(request: Request, services: ServicesDep) -> Caller:
+    """Return who sent the request, if they may make and revoke keys."""
+    if not services.settings.asks_for_keys:
+        raise KeysOffError
+    return _require(request, Scope.ADMIN)
+
+
+def _require(request: Request, scope: Scope) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    caller.require(scope)
+    return caller
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
 """Who sent the request; other methods than GET need the scope `write`."""
 AskerDep = Annotated[Caller, Depends(hold_ask)]
 """Who sent a question, which needs the scope `read` whatever its method."""
+AdminDep = Annotated[Caller, Depends(get_admin)]
+"""Who sent a request about keys, which needs the scope `admin` whatever its method."""
 
 
 def get_writer(services: ServicesDep) -> Iterator[Session]:

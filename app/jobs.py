@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, case, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from app import events
+from app import events, training_use
 from app.clock import new_id
 from app.job_order import find_next
 from app.leases import HeldLease, Lease, change, change_own, find_document_id
@@ -129,6 +129,7 @@ def finish(
     session: Session, lease: Lease, adapter: PublishedAdapter, num_tokens: int, now: datetime
 ) -> None:
     """End the job with its adapter, in the caller's one transaction."""
+    used = training_use.measure(session, [lease.job_id], now)
     ready = {"state": JobState.READY, "finished_at": now, "completed": Job.total}
     change_own(session, lease, **ready, checkpoint_key=None, **_NO_FAILURE, **_NO_LEASE)
     document_id = find_document_id(session, lease)
@@ -148,40 +149,50 @@ def finish(
         )
     )
     _tell_end(session, lease.job_id, JobState.READY, now)
+    session.flush()
+    training_use.charge(session, used, now)
 
 
 def fail_attempt(
     session: Session, lease: Lease, failure: Failure, max_attempts: int, now: datetime
 ) -> None:
     """End the attempt: the job waits for another one, or has failed for good."""
+    used = training_use.measure(session, [lease.job_id], now)
     change_own(session, lease, **_after_failure(failure, max_attempts, now))
     _tell_failure(session, lease.job_id, failure, now)
+    training_use.charge(session, used, now)
 
 
-def release(session: Session, lease: Lease) -> None:
+def release(session: Session, lease: Lease, now: datetime) -> None:
     """Give the job back, because its worker has to stop: that is no failure."""
+    used = training_use.measure(session, [lease.job_id], now)
     change_own(session, lease, state=JobState.QUEUED, dispatched_at=None, **_NO_STAGE, **_NO_LEASE)
+    training_use.charge(session, used, now)
 
 
 def expire(session: Session, silent: Sequence[HeldLease], max_attempts: int, now: datetime) -> int:
     """End the attempts whose leases are still as they were seen; returns how many there were."""
     failure = Failure("worker_lost", "The worker that trained it vanished.", retryable=True)
-    num_expired = 0
+    used = training_use.measure(session, [held.job_id for held in silent], now)
+    expired = set()
     for held in silent:
         same = (Job.lease_token == held.token, Job.lease_expires_at == held.expires_at)
         lost = update(Job).where(Job.id == held.job_id, *same)
         if change(session, lost, **_after_failure(failure, max_attempts, now)):
             _tell_failure(session, held.job_id, failure, now)
-            num_expired += 1
-    return num_expired
+            expired.add(held.job_id)
+    training_use.charge(session, [use for use in used if use.job_id in expired], now)
+    return len(expired)
 
 
 def cancel(session: Session, job_id: str, now: datetime) -> bool:
     """End a job that waits or runs, whose attempt loses its lease; False if it was over."""
+    used = training_use.measure(session, [job_id], now)
     active = _in_state(job_id, JobState.QUEUED, JobState.RUNNING)
     if not change(session, active, state=JobState.CANCELLED, finished_at=now, **_NO_LEASE):
         return False
     _tell_end(session, job_id, JobState.CANCELLED, now)
+    training_use.charge(session, used, now)
     return True
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.db import Database
 from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
+from app.rates import Rates
 from app.settings import Settings
 from app.storage import Store
 
@@ -18,3 +19,4 @@ class Services:
     store: Store
     dispatcher: Dispatcher
     answerer: Answerer
+    rates: Rates

@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         }
 
     @property
+    def asks_for_keys(self) -> bool:
+        """Whether a request needs an API key."""
+        return self.auth == "keys"
+
+    @property
     def training_devices(self) -> tuple[str, ...]:
         """The devices that a worker trains on, at least one."""
         named = tuple(name.strip() for name in self.devices.split(",") if name.strip())

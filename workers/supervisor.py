@@ -168,7 +168,7 @@ def _report(database: Database, settings: Settings, lease: Lease, failure: Failu
 
 def _release(database: Database, lease: Lease) -> None:
     with suppress(LeaseLostError), database.writing() as session:
-        jobs.release(session, lease)
+        jobs.release(session, lease, utc_now())
         _log.info("job_released", job_id=lease.job_id)
 
 

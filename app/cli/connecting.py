@@ -15,6 +15,8 @@ Url = Annotated[str | None, typer.Option(help="The server; LIFT_URL by default."
 
 @contextmanager
 def connected(url: str | None) -> Iterator[Client]:
-    """Give a client of the server at `url`, or of the one in the settings."""
-    with client_errors_shown(), Client(url or read_settings().url) as client:
+    """Give a client of the server at `url`, or of the one in the settings, with the key there."""
+    settings = read_settings()
+    key = settings.api_key.get_secret_value().strip() if settings.api_key else None
+    with client_errors_shown(), Client(url or settings.url, key) as client:
         yield client

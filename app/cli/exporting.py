@@ -9,9 +9,9 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from app.cli.console import client_errors_shown, err, fail
+from app.cli.connecting import connected
+from app.cli.console import err, fail
 from app.cli.environment import read_settings
-from app.client import Client
 from app.client_views import Document
 from app.remote_tuning.errors import TrainingFileError
 from app.remote_tuning.training_file import MAX_EXAMPLE_BYTES, Example, write_training_file
@@ -72,7 +72,7 @@ def read_material(document_id: str, url: str | None) -> Material:
     from app.lift.tokenizing import load_tokenizer
 
     settings = read_settings()
-    with client_errors_shown(), Client(url or settings.url) as client:
+    with connected(url) as client:
         document = client.get(document_id)
         _require_settled(document)
         text, pairs = client.text(document_id), client.qa_pairs(document_id)

@@ -8,6 +8,7 @@ from app.cli import (
     documents,
     evaluation,
     exporting,
+    keys,
     pretune,
     remote,
     server,
@@ -50,6 +51,7 @@ for command in (
 app.command("eval")(evaluation.evaluate)
 app.command()(pretune.pretune)
 app.add_typer(analyse.app, name="analyse")
+app.add_typer(keys.app, name="keys")
 
 if __name__ == "__main__":
     app(prog_name="lift")

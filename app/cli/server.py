@@ -36,7 +36,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
 
     settings = read_settings(host=host, port=port, data_dir=data_dir)
     _require_reader(settings)
-    _warn_if_open(settings)
+    _require_closed(settings)
     told = Told(ready=lambda url, api: _announce(url, api, settings), trouble=_say)
     _say(f"starting with {settings.model}; a first start converts or downloads the model")
     with _clear_endings():
@@ -51,7 +51,7 @@ def api(host: Host = None, port: Port = None) -> None:
 
     settings = read_settings(host=host, port=port)
     _require_broker(settings)
-    _warn_if_open(settings)
+    _require_closed(settings)
     with (
         _clear_endings(),
         interrupted_by_signals(),
@@ -129,11 +129,14 @@ def _require_reader(settings: Settings) -> None:
         )
 
 
-def _warn_if_open(settings: Settings) -> None:
+def _require_closed(settings: Settings) -> None:
     from app.own_host import is_loopback
 
-    if not is_loopback(settings.host):
-        _say(f"no log-in in this version: whoever reaches {settings.host} can read and delete all")
+    if not (settings.asks_for_keys or is_loopback(settings.host)):
+        raise fail(
+            f"whoever reaches {settings.host} could read and delete all: set LIFT_AUTH=keys, and "
+            "make a key with `lift keys create NAME`; without keys, listen on 127.0.0.1"
+        )
 
 
 def _announce(url: str, api: "Api", settings: Settings) -> None:

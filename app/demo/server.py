@@ -15,8 +15,11 @@ from app.settings import Settings
 _START_SECONDS = 600.0
 _STOP_SECONDS = 60.0
 _URL = re.compile(r"^LIFT Server on (\S+)$", re.MULTILINE)
-_ELSEWHERE = {"LIFT_DATABASE_URL", "LIFT_BROKER_URL", "LIFT_STORE_URL"}
-"""Settings of a real server, whose data the demo must not touch."""
+_ELSEWHERE = {
+    *("LIFT_DATABASE_URL", "LIFT_BROKER_URL", "LIFT_STORE_URL"),
+    *("LIFT_HOST", "LIFT_AUTH"),
+}
+"""Settings of a real server: whose data the demo must not touch, and whom it lets in."""
 
 
 class ServerError(Exception):

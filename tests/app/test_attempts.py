@@ -34,7 +34,7 @@ WRITES: dict[str, Callable[[Session, Lease], None]] = {
     "forget_work": lambda session, lease: attempts.forget_work(session, lease),
     "finish": lambda session, lease: jobs.finish(session, lease, ADAPTER, 1, NOON),
     "fail_attempt": lambda session, lease: jobs.fail_attempt(session, lease, CRASH, 3, NOON),
-    "release": lambda session, lease: jobs.release(session, lease),
+    "release": lambda session, lease: jobs.release(session, lease, NOON),
 }
 
 

@@ -151,7 +151,7 @@ def test_released_attempt_does_not_count(database: Database) -> None:
     lease = claim(database, job_id)
 
     with database.writing() as session:
-        jobs.release(session, lease)
+        jobs.release(session, lease, NOON)
 
     job = get_job(database, job_id)
     assert (job.state, job.failed_attempts, job.error) == (JobState.QUEUED, 0, None)

@@ -100,7 +100,7 @@ def test_training_outlasts_a_disk_that_fails_at_any_write(
             num_deaths += 1
         if get_job(sqlite, job_id).state == JobState.RUNNING:
             with sqlite.writing() as session:
-                jobs.release(session, lease)
+                jobs.release(session, lease, utc_now())
             attempt(sqlite, quick, base, claim(sqlite, job_id))
         job = get_job(sqlite, job_id)
         assert (job.state, job.error) == (JobState.READY, None), disk.failed

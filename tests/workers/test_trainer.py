@@ -169,7 +169,7 @@ def test_resumed_attempts_end_with_the_adapter_of_an_undisturbed_one(
         except SystemExit:
             num_stops += 1
             with sqlite.writing() as session:
-                jobs.release(session, lease)
+                jobs.release(session, lease, utc_now())
 
     first, second = (get(sqlite, each).adapter for each in (undisturbed, disturbed))
     assert first
@@ -198,7 +198,7 @@ def test_checkpoint_of_other_pairs_is_not_used(
     damaged[-1] ^= 1
     store.put(key, BytesIO(damaged))
     with sqlite.writing() as session:
-        jobs.release(session, lease)
+        jobs.release(session, lease, utc_now())
 
     attempt(sqlite, settings, claim(sqlite, uploaded.job.id))
 

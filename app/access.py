@@ -1,0 +1,75 @@
+"""The door: who calls is asked here, before anything of the request is read, and nowhere else.
+
+Every path is shut to those without a key but for the few named here, also one that a later route
+adds. What a known caller may see and do is the routes' matter (`deps`).
+"""
+
+from functools import partial
+from typing import Final
+
+import structlog
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import keys
+from app.callers import Caller
+from app.clock import utc_now
+from app.errors import ApiError
+from app.problems import problem_response
+from app.services import Services
+
+OPEN_PATHS: Final = frozenset(["/healthz", "/readyz", "/openapi.json", "/openapi-3.0.json"])
+"""What everybody may ask for: it tells nothing of any document."""
+_log = structlog.get_logger()
+
+
+class Access:
+    """ASGI middleware. Routes find the caller in the request's state."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its caller, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        services: Services = scope["app"].state.services
+        authorization = Headers(scope=scope).get("authorization")
+        try:
+            caller = await to_thread.run_sync(partial(_admit, services, authorization))
+        except ApiError as error:
+            await problem_response(scope["path"], error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+        if caller.key_id:
+            await to_thread.run_sync(partial(_note_use, services, caller.key_id))
+
+
+def _admit(services: Services, authorization: str | None) -> Caller:
+    caller = _identify(services, authorization)
+    services.rates.count(caller)
+    return caller
+
+
+def _identify(services: Services, authorization: str | None) -> Caller:
+    if not services.settings.asks_for_keys:
+        return Caller.local(services.settings)
+    with services.database.reading() as session:
+        return keys.authenticate(session, authorization, services.settings, utc_now())
+
+
+def _note_use(services: Services, key_id: str) -> None:
+    now = utc_now()
+    try:
+        with services.database.reading() as session:
+            if keys.is_use_noted(session, key_id, now):
+                return
+        with services.database.writing() as session:
+            keys.note_use(session, key_id, now)
+    except SQLAlchemyError as error:
+        # The request's edge: it was answered, and a note that is missing harms nobody.
+        _log.warning("key_use_unnoted", key_id=key_id, error=type(error).__name__)
