@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from app import streams, uploads
 from app.answering import Answering
 from app.callers import Caller, Scope
-from app.documents import Upload
 from app.engine.answerer import Ask
 from app.errors import KeysOffError
+from app.intake import Upload
 from app.limits import Asks
 from app.services import Services
 from app.watch import Watch

@@ -79,6 +79,9 @@ class DocumentView(BaseModel):
 
     id: str
     title: str
+    filename: str | None = Field(
+        description="Last part of the name it was uploaded under; null for text"
+    )
     status: JobState = Field(description="Of the newest version")
     stage: str | None = Field(description="An open set: a newer server may know more stages")
     progress: ProgressView | None
@@ -152,6 +155,7 @@ def _document_fields(overview: Overview, now: datetime) -> dict[str, Any]:
     return {
         "id": document.id,
         "title": document.title,
+        "filename": document.filename,
         "status": job.state,
         "stage": job.stage,
         "progress": ProgressView.of(job, now),

@@ -1,43 +1,22 @@
-"""Documents: taken in, shown, listed, deleted. The session comes first; nobody commits here."""
+"""Documents: found, listed, deleted. The session comes first; nobody commits here."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from functools import partial
-from pathlib import PurePath
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
-from app import errors, jobs, method_settings
-from app.clock import new_id
+from app import errors
 from app.cursors import read_cursor, write_cursor
-from app.db import after_rollback
 from app.job_order import find_positions
 from app.lift.config import MethodConfig
 from app.models import Adapter, Document, Job, JobState
-from app.storage import Store, StoredFile, StoreError, source_key
-from app.upload_checks import check_content
+from app.storage import Store
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
-_TITLE_CHARACTERS = 80
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """What a user sent."""
-
-    content: BinaryIO
-    filename: str | None
-    title: str | None
-    preset: str
-    options: Mapping[str, Any]
-    priority: int = 0
-    device_kind: str | None = None
 
 
 class Overview(NamedTuple):
@@ -62,43 +41,6 @@ class Page(NamedTuple):
     """Names the page behind this one; None on the last."""
 
 
-def create(
-    session: Session, store: Store, upload: Upload, max_bytes: int, now: datetime
-) -> Overview:
-    """Put an upload into the store and queue its job; the files go if the rows cannot come.
-
-    Raises:
-        ApiError: the document is too large or of no use; a preset or option is unknown; the store
-            has no room for it.
-        StoreError: the store cannot be reached.
-    """
-    method = method_settings.resolve(upload.preset, upload.options)
-    text = check_content(upload.content, max_bytes)
-    document_id = new_id("doc")
-    after_rollback(session, partial(discard, store, document_id))
-    stored = _save(store, source_key(document_id), upload.content)
-    document = Document(
-        id=document_id,
-        title=upload.title or _title(upload.filename, text),
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
-        created_at=now,
-    )
-    session.add(document)
-    session.flush()
-    job = jobs.create(
-        session,
-        document_id,
-        upload.preset,
-        asdict(method),
-        now,
-        priority=upload.priority,
-        device_kind=upload.device_kind,
-    )
-    session.flush()
-    return Overview(document, job, None, None, find_positions(session)[job.id])
-
-
 def get(session: Session, owner: str, document_id: str) -> Overview:
     """Return one document.
 
@@ -121,6 +63,12 @@ def require_own(session: Session, owner: str, document_id: str) -> None:
     own = select(Document.id).where(Document.owner == owner)
     if not is_id(document_id) or session.scalar(own.where(Document.id == document_id)) is None:
         raise _no_document(document_id)
+
+
+def find_same(session: Session, owner: str, fingerprint: str) -> Overview | None:
+    """Return the document that an owner's upload with this fingerprint became; None without."""
+    found = _read(session, _overviews(owner).where(Document.fingerprint == fingerprint))
+    return found[0] if found else None
 
 
 def is_id(document_id: str) -> bool:
@@ -211,26 +159,7 @@ def _no_document(document_id: str) -> errors.DocumentNotFoundError:
     return errors.DocumentNotFoundError(f"there is no document {document_id!r}")
 
 
-def _save(store: Store, key: str, content: BinaryIO) -> StoredFile:
-    try:
-        return store.put(key, content)
-    except StoreError:
-        raise
-    except OSError as error:
-        _log.error("document_not_saved", key=key, error=str(error))
-        raise errors.StoreUnavailableError(
-            f"the document cannot be saved: {error.strerror}; make room, or try again later"
-        ) from error
-
-
 def _require_id(last: str) -> str:
     if not is_id(last):
         raise errors.InvalidCursorError
     return last
-
-
-def _title(filename: str | None, text: str) -> str:
-    name = PurePath((filename or "").replace("\\", "/")).name
-    line = name or text.strip().partition("\n")[0]
-    printable = "".join(character for character in line if character.isprintable())
-    return printable[:_TITLE_CHARACTERS].strip() or "Untitled"

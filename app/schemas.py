@@ -28,7 +28,15 @@ class _Order(_Request):
     )
 
 
-class UploadFields(_Order):
+class _Intake(_Order):
+    duplicate: bool = Field(
+        False,
+        description="Whether to take it in once more although the same bytes came with the same "
+        "settings before; else the answer is that document, with the title that it has",
+    )
+
+
+class UploadFields(_Intake):
     """What may stand beside the file of a multipart upload."""
 
     title: Title | None = None
@@ -38,7 +46,7 @@ class UploadFields(_Order):
     )
 
 
-class TextUpload(_Order):
+class TextUpload(_Intake):
     """A document whose text is sent as JSON."""
 
     text: str

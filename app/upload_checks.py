@@ -1,8 +1,10 @@
-"""What of an upload is refused at once: too large, or plainly of no use as a document."""
+"""What of an upload is refused at once: too large, of no use as a document, without room for it."""
 
 from collections.abc import Mapping
 from io import SEEK_END
 from typing import BinaryIO
+
+import structlog
 
 from app import errors
 from app.ingest.errors import (
@@ -14,7 +16,9 @@ from app.ingest.errors import (
     UnsupportedDocumentError,
 )
 from app.ingest.screening import screen
+from app.storage import Store, StoredFile, StoreError
 
+_log = structlog.get_logger()
 _REFUSALS: Mapping[type[IngestError], type[errors.ApiError]] = {
     DamagedDocumentError: errors.DocumentDamagedError,
     EmptyDocumentError: errors.DocumentEmptyError,
@@ -42,3 +46,21 @@ def check_content(content: BinaryIO, max_bytes: int) -> str:
         raise _REFUSALS[type(error)](str(error)) from error
     content.seek(0)
     return opening
+
+
+def save_content(store: Store, key: str, content: BinaryIO) -> StoredFile:
+    """Put a document's bytes into the store.
+
+    Raises:
+        StoreUnavailableError: there is no room for them.
+        StoreError: the store cannot be reached.
+    """
+    try:
+        return store.put(key, content)
+    except StoreError:
+        raise
+    except OSError as error:
+        _log.error("document_not_saved", key=key, error=str(error))
+        raise errors.StoreUnavailableError(
+            f"the document cannot be saved: {error.strerror}; make room, or try again later"
+        ) from error

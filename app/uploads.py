@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from app.documents import Upload
 from app.errors import UnsupportedContentTypeError
+from app.intake import Upload
 from app.schemas import TextUpload, UploadFields
 
 _MULTIPART = "multipart/form-data"
@@ -72,6 +72,7 @@ def _read_form(form: FormData, default_preset: str) -> Upload:
         options=fields.options,
         priority=fields.priority,
         device_kind=fields.device_kind,
+        duplicate=fields.duplicate,
     )
 
 
@@ -88,6 +89,7 @@ def _read_json(body: bytes, default_preset: str) -> Upload:
         options=sent.options,
         priority=sent.priority,
         device_kind=sent.device_kind,
+        duplicate=sent.duplicate,
     )
 
 

@@ -46,7 +46,7 @@ def _earlier_text(store: Store, document: Document) -> str | None:
 
 def _parse(store: Store, document: Document, reporter: Reporter) -> str:
     with store.fetch(source_key(document.id), document.sha256) as path:
-        parsed = parse_file(path, document.title)
+        parsed = parse_file(path, document.filename or "")
     store.put(outline_key(document.id), BytesIO(parsed.to_json()))
     store.put(text_key(document.id), BytesIO(parsed.text.encode()))
     if parsed.left_out:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from app import contents, documents, events, outbox
+from app import contents, documents, events, intake, outbox
 from app.clock import utc_now
 from app.db import after_commit
 from app.deps import CallerDep, ReaderDep, ServicesDep, UploadDep, WriterDep, wait_for_change
@@ -25,13 +25,21 @@ router = APIRouter(tags=["documents"])
     openapi_extra=describe_upload(),
 )
 def create_document(
-    upload: UploadDep, session: WriterDep, services: ServicesDep, response: Response
+    upload: UploadDep,
+    caller: CallerDep,
+    session: WriterDep,
+    services: ServicesDep,
+    response: Response,
 ) -> DocumentView:
-    """Upload a document; its memory is trained in the background."""
-    overview = documents.create(
-        session, services.store, upload, services.settings.max_document_bytes, utc_now()
+    """Upload a document; its memory is trained in the background. The same again is the same."""
+    max_bytes = services.settings.max_document_bytes
+    overview, is_new = intake.create(
+        session, services.store, caller.owner, upload, max_bytes, utc_now()
     )
-    outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
+    if is_new:
+        outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
+    else:
+        response.status_code = 200
     response.headers["Location"] = f"/documents/{overview.document.id}"
     return DocumentView.of(overview, utc_now())
 

@@ -62,8 +62,8 @@ def test_what_does_not_run_has_no_time_left(state: JobState) -> None:
 def test_queue_is_counted_by_priority_and_age(client: TestClient) -> None:
     """Places go from 1; a greater priority passes those that came earlier."""
     ids = [
-        client.post("/documents", json={"text": "x", "priority": priority}).json()["id"]
-        for priority in (0, 0, 5)
+        client.post("/documents", json={"text": text, "priority": priority}).json()["id"]
+        for text, priority in (("a", 0), ("b", 0), ("c", 5))
     ]
 
     listed = {

@@ -74,7 +74,7 @@ def test_upload_is_durable_while_the_broker_is_away(client: TestClient, database
 @pytest.mark.parametrize("as_json", [True, False])
 def test_upload_takes_its_place_in_the_queue(client: TestClient, as_json: bool) -> None:
     """Priority and kind of device come from the upload; who has more of the first goes first."""
-    client.post("/documents", json={"text": "x"})
+    client.post("/documents", json={"text": "before"})
     if as_json:
         fields = {"text": "x", "priority": 100, "device_kind": "cuda"}
         body = client.post("/documents", json=fields).json()

@@ -143,7 +143,7 @@ def test_attempt_of_a_deleted_document_is_told_at_each_write(
 
 def test_newest_state_is_the_status(client: TestClient, database: Database, store: Store) -> None:
     """The list shows each document once, as its newest version stands."""
-    ids = [client.post("/documents", json={"text": "x"}).json()["id"] for _ in range(3)]
+    ids = [client.post("/documents", json={"text": text}).json()["id"] for text in "abc"]
     make_ready(database, store, ids[0])
     do(client, ids[0], "relift", options={"seed": 8})
     do(client, ids[2], "cancel")

@@ -59,7 +59,7 @@ def test_stream_outlasts_a_database_that_is_away(
 
 def test_streams_of_two_documents_do_not_mix(http: httpx.Client, live_id: str) -> None:
     """All are looked after at once, and each hears of its own document only."""
-    other = http.post("/documents", json={"text": "x"}).json()["id"]
+    other = http.post("/documents", json={"text": "another"}).json()["id"]
     with listening_to(http, live_id) as first, listening_to(http, other) as second:
         http.delete(f"/documents/{other}")
         heard_second = told(second.iter_sse())

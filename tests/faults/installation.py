@@ -113,7 +113,7 @@ class Installation:
 
     def upload(self, text: str, options: Mapping[str, Any]) -> str | None:
         """Upload a document; returns its id, or None if the API did not say that it took it."""
-        body = {"text": text, "preset": "quick", "options": dict(options)}
+        body = {"text": text, "preset": "quick", "options": dict(options), "duplicate": True}
         try:
             response = self.http.post("/documents", json=body)
         except httpx.TransportError:

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app import documents
+from app import intake
 from app.clock import utc_now
 from app.db import Database
 from app.doctor.examination import Trouble, examine
-from app.documents import Upload
 from app.engine.resident import ResidentAnswerer
+from app.intake import Upload
 from app.main import create_app
-from app.models import Adapter, Document, Job
+from app.models import LOCAL_OWNER, Adapter, Document, Job
 from app.settings import Settings
 from app.storage.folder import FolderStore
 from tests.app.live import live_server
@@ -55,9 +55,9 @@ def two_ready(sqlite: Database, store: FolderStore, settings: Settings) -> list[
 
 
 def _lift(database: Database, store: FolderStore, settings: Settings) -> str:
-    upload = Upload(BytesIO(_TEXT.encode()), "a.txt", None, "quick", _OPTIONS)
+    upload = Upload(BytesIO(_TEXT.encode()), "a.txt", None, "quick", _OPTIONS, duplicate=True)
     with database.writing() as session:
-        overview = documents.create(session, store, upload, 10_000, utc_now())
+        overview = intake.create(session, store, LOCAL_OWNER, upload, 10_000, utc_now()).overview
     parts = Parts(database, store, settings, lambda _: tiny_base(), Drain())
     run_attempt(parts, claim(database, overview.job.id))
     return overview.document.id

@@ -9,15 +9,15 @@ from fastapi.testclient import TestClient
 from safetensors.torch import load_file
 from sqlalchemy import func, select
 
-from app import documents, jobs
+from app import intake, jobs
 from app.clock import utc_now
 from app.db import Database
 from app.doctor.examination import Finding, Trouble, examine
-from app.documents import Upload
+from app.intake import Upload
 from app.leases import Lease
 from app.lift.base_model import BaseModel
 from app.main import create_app
-from app.models import Adapter, Document, JobState
+from app.models import LOCAL_OWNER, Adapter, Document, JobState
 from app.settings import Settings
 from app.storage import open_store
 from app.storage.folder import FolderStore
@@ -57,9 +57,9 @@ def quick(settings: Settings) -> Settings:
 
 def add(database: Database, store: FolderStore) -> str:
     """Upload a document; returns its job."""
-    upload = Upload(BytesIO(_TEXT.encode()), "a.txt", None, "quick", _OPTIONS)
+    upload = Upload(BytesIO(_TEXT.encode()), "a.txt", None, "quick", _OPTIONS, duplicate=True)
     with database.writing() as session:
-        return documents.create(session, store, upload, 10_000, utc_now()).job.id
+        return intake.create(session, store, LOCAL_OWNER, upload, 10_000, utc_now()).overview.job.id
 
 
 def attempt(database: Database, settings: Settings, base: BaseModel, lease: Lease) -> None:

@@ -46,7 +46,7 @@ def lifted(
 
 def upload(database: Database, store: Store, text: str) -> tuple[Document, str]:
     """Add a document, and return it with its job."""
-    file = Upload(BytesIO(text.encode()), "a.txt", None, "quick", {})
+    file = Upload(BytesIO(text.encode()), "a.txt", None, "quick", {}, duplicate=True)
     with database.writing() as session:
         document, job = intake.create(
             session, store, LOCAL_OWNER, file, 10_000, utc_now()

@@ -46,7 +46,7 @@ class Installation:
 
     def upload(self) -> str:
         """Take a document in; returns its id."""
-        file = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", {})
+        file = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", {}, duplicate=True)
         with self.database.writing() as session:
             return intake.create(
                 session, self.store, LOCAL_OWNER, file, 1000, utc_now()

@@ -1,0 +1,114 @@
+"""Takes uploads in: bytes to the store, then a document and its job, or the document there is.
+
+The session comes first; nobody commits here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import documents, jobs, method_settings
+from app.clock import new_id
+from app.db import after_commit, after_rollback
+from app.documents import Overview
+from app.fingerprints import fingerprint_of
+from app.job_order import find_positions
+from app.lift.config import MethodConfig
+from app.models import Document
+from app.storage import Store, source_key
+from app.upload_checks import check_content, save_content
+from app.upload_names import clean_filename, title_of
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a user sent."""
+
+    content: BinaryIO
+    filename: str | None
+    title: str | None
+    preset: str
+    options: Mapping[str, Any]
+    priority: int = 0
+    device_kind: str | None = None
+    duplicate: bool = False
+    """Whether it becomes one more document although there is the same one already."""
+
+
+class Taken(NamedTuple):
+    """What became of an upload."""
+
+    overview: Overview
+    is_new: bool
+    """False if its owner had uploaded the same before: nothing was queued."""
+
+
+def create(
+    session: Session, store: Store, owner: str, upload: Upload, max_bytes: int, now: datetime
+) -> Taken:
+    """Put an upload into the store and queue its job; the files go if the rows cannot come.
+
+    The same bytes with the same settings are the document that they became the first time. The
+    database hears of nothing before the file is in the store: nobody waits for a slow disk.
+
+    Raises:
+        ApiError: the document is too large or of no use; a preset or option is unknown; the store
+            has no room for it.
+        StoreError: the store cannot be reached.
+    """
+    method = method_settings.resolve(upload.preset, upload.options)
+    text = check_content(upload.content, max_bytes)
+    filename = clean_filename(upload.filename)
+    fingerprint = None if upload.duplicate else fingerprint_of(upload.content, method, filename)
+    document_id = new_id("doc")
+    after_rollback(session, partial(documents.discard, store, document_id))
+    stored = save_content(store, source_key(document_id), upload.content)
+    document = Document(
+        id=document_id,
+        title=upload.title or title_of(filename, text),
+        filename=filename,
+        fingerprint=fingerprint,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        owner=owner,
+        created_at=now,
+    )
+    if same := _add_unless_known(session, document):
+        after_commit(session, partial(documents.discard, store, document_id))
+        return Taken(same, is_new=False)
+    return Taken(_queue(session, document, upload, method, now), is_new=True)
+
+
+def _add_unless_known(session: Session, document: Document) -> Overview | None:
+    """Add a document, or return the one that has its fingerprint: of two at once, one is added."""
+    while True:
+        try:
+            with session.begin_nested():
+                session.add(document)
+        except IntegrityError:
+            assert document.fingerprint is not None
+            if same := documents.find_same(session, document.owner, document.fingerprint):
+                return same  # else it was deleted a moment ago
+        else:
+            return None
+
+
+def _queue(
+    session: Session, document: Document, upload: Upload, method: MethodConfig, now: datetime
+) -> Overview:
+    job = jobs.create(
+        session,
+        document.id,
+        upload.preset,
+        asdict(method),
+        now,
+        priority=upload.priority,
+        device_kind=upload.device_kind,
+    )
+    session.flush()
+    return Overview(document, job, None, None, find_positions(session)[job.id])
