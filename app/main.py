@@ -19,13 +19,14 @@ from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
 from app.limits import Asks
 from app.logs import configure_logging
+from app.openai.slashes import ForgivenSlashes
 from app.openapi import Limits
 from app.openapi.serving import DescribedApi
 from app.outbox import Sweeper
 from app.own_host import OwnHost, own_hosts
 from app.problems import handle_exception
 from app.rates import Rates
-from app.routes import documents, events, health, keys, questions, versions
+from app.routes import documents, events, health, keys, openai, questions, versions
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
@@ -64,13 +65,14 @@ def create_app(
         generate_unique_id_function=_operation_id,
         exception_handlers=dict.fromkeys(_REFUSALS, handle_exception),
     )
-    for routes in (documents, versions, events, questions, keys, health):
+    for routes in (documents, versions, events, questions, openai, keys, health):
         app.include_router(routes.router)
     app.state.watch, app.state.asks = Watch(), Asks()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
     app.add_middleware(Access)
     app.add_middleware(OwnHost, hosts=own_hosts(settings.host, settings.allowed_hosts))
+    app.add_middleware(ForgivenSlashes)
     return app
 
 

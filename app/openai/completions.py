@@ -1,0 +1,93 @@
+"""A whole answer as OpenAI's clients read it."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.engine.answerer import Ask, Piece, Reply
+from app.openai.likelihoods import Logprobs
+from app.openai.marks import Marks
+from app.schemas import Answer
+
+
+class ChatUsage(BaseModel):
+    """Tokens that went in and out."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+    @classmethod
+    def of(cls, reply: Reply) -> Self:
+        """Show what a reply took."""
+        return cls(
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            total_tokens=reply.prompt_tokens + reply.completion_tokens,
+        )
+
+
+class LiftDetails(BaseModel):
+    """What OpenAI's API has no words for; the same as in the service's own answers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    memory: str
+    memory_share: float | None
+    adapter_sha256: str | None
+
+    @classmethod
+    def of(cls, ask: Ask, reply: Reply) -> Self:
+        """Show how an answer came about."""
+        return cls.model_validate(Answer.of(ask, reply))
+
+
+class AssistantMessage(BaseModel):
+    """What was said."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class Choice(BaseModel):
+    """The one answer there is."""
+
+    index: int
+    message: AssistantMessage
+    logprobs: Logprobs | None
+    finish_reason: str = Field(
+        description="stop at the end of the answer or a stop string; length at the most tokens"
+    )
+
+
+class ChatCompletion(BaseModel):
+    """A whole answer."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: ChatUsage
+    system_fingerprint: str = Field(description="Of the base model")
+    lift: LiftDetails
+
+    @classmethod
+    def of(cls, marks: Marks, ask: Ask, pieces: Sequence[Piece], reply: Reply) -> Self:
+        """Show an answer."""
+        message = AssistantMessage(role="assistant", content=reply.text, refusal=None)
+        choice = Choice(
+            index=0,
+            message=message,
+            logprobs=Logprobs.of(ask, pieces),
+            finish_reason=reply.finish_reason,
+        )
+        return cls(
+            object="chat.completion",
+            choices=[choice],
+            usage=ChatUsage.of(reply),
+            lift=LiftDetails.of(ask, reply),
+            **marks._asdict(),
+        )

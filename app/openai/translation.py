@@ -1,0 +1,99 @@
+"""From a chat to the question that the service answers: messages, sampling, and the document."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from app import errors, questions
+from app.engine.answerer import Ask, Sampling, Speaker, Turn
+from app.openai.errors import InvalidMessagesError, ModelNotFoundError
+from app.openai.requests import ChatMessage, ChatRequest
+from app.schemas import Question
+from app.storage import Store
+
+_DEFAULT_TOKENS = 512
+_INSTRUCTIONS = ("system", "developer")
+
+
+class Conversation(NamedTuple):
+    """Messages, told apart."""
+
+    system: str | None
+    """All instructions, wherever they stood."""
+    history: tuple[Turn, ...]
+    """Speakers take turns in it."""
+    question: str
+
+
+def prepare(
+    session: Session, store: Store, owner: str, request: ChatRequest, max_tokens: int
+) -> Ask:
+    """Gather what the engine needs.
+
+    Raises:
+        ModelNotFoundError: the owner has no such document, or its memory is not ready.
+        InvalidMessagesError: the user does not speak last.
+    """
+    conversation = read_conversation(request.messages)
+    asked_tokens = request.max_completion_tokens or request.max_tokens or _DEFAULT_TOKENS
+    question = Question(
+        question=conversation.question,
+        max_tokens=min(asked_tokens, max_tokens),
+        memory=request.lift.memory,
+    )
+    try:
+        ask = questions.prepare(session, store, owner, request.model, question, max_tokens)
+    except (
+        errors.DocumentNotFoundError,
+        errors.DocumentNotReadyError,
+        errors.DocumentFailedError,
+        errors.DocumentCancelledError,
+    ) as error:
+        raise no_model(request.model, error) from error
+    return replace(
+        ask,
+        history=conversation.history,
+        system=conversation.system,
+        sampling=_sampling(request),
+        num_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
+    )
+
+
+def read_conversation(messages: Sequence[ChatMessage]) -> Conversation:
+    """Tell instructions, earlier turns and the question apart.
+
+    Empty messages say nothing, and neither does an assistant who spoke before anybody asked.
+
+    Raises:
+        InvalidMessagesError: the user does not speak last.
+    """
+    system = "\n\n".join(each.content for each in messages if each.role in _INSTRUCTIONS)
+    spoken = [each for each in messages if each.role not in _INSTRUCTIONS and each.content.strip()]
+    turns = [
+        Turn(Speaker(role), "\n\n".join(message.content for message in said))
+        for role, said in groupby(spoken, key=attrgetter("role"))
+    ]
+    if not turns or turns[-1].speaker is not Speaker.USER:
+        raise InvalidMessagesError
+    first = 0 if turns[0].speaker is Speaker.USER else 1
+    return Conversation(system.strip() or None, tuple(turns[first:-1]), turns[-1].text)
+
+
+def no_model(model_id: str, reason: errors.ApiError) -> ModelNotFoundError:
+    """Say that a document is no model, and why not."""
+    return ModelNotFoundError(
+        f"the model {model_id!r} is not available: {reason.detail}", param="model"
+    )
+
+
+def _sampling(request: ChatRequest) -> Sampling:
+    return Sampling(
+        temperature=request.temperature or 0.0,
+        top_p=1.0 if request.top_p is None else request.top_p,
+        seed=request.seed,
+        stop=tuple(request.stop or ()),
+    )
