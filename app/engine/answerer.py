@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.lift.config import MethodConfig
+from app.lift.passages import Passage
 
 
 class EngineError(Exception):
@@ -92,16 +93,18 @@ class Ask:
     """None asks the bare base model over the context."""
     max_tokens: int
     context: Context = Context.TRUNCATED
-    passages: tuple[str, ...] = ()
-    """What the context `retrieved` shows, in the document's order, as much of it as fits."""
+    passages: tuple[Passage, ...] = ()
+    """What the context `retrieved` shows, the best first: as many as fit, in the text's order."""
     history: tuple[Turn, ...] = ()
-    """Earlier turns, the oldest first."""
+    """Earlier turns, the oldest first: user and assistant in turn, as many as fit."""
     system: str | None = None
     """Instructions that stand before everything else."""
     sampling: Sampling = Sampling()
     num_logprobs: int | None = None
     """How many of the likeliest tokens are told at each place, besides the one taken; None tells of
     none at all."""
+    is_wanted: Callable[[], bool] = lambda: True
+    """Whether somebody waits for the answer still; looked at while others are answered first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,9 @@ class Piece:
     memory_share: float | None
     """Mean gate over layers and heads where its last token was predicted."""
     token: TokenLogprob | None = None
-    """Its last token, if log-probabilities were asked for."""
+    """Its last token, if log-probabilities were asked for; None once all tokens were told."""
     likeliest: tuple[TokenLogprob, ...] = ()
+    """The likeliest tokens in that place, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +153,11 @@ class Answerer(Protocol):
     """Answers questions; safe to call from many threads."""
 
     def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
-        """Answer piece by piece; the reply, which has the whole text, comes last.
+        """Answer in pieces, one for each token; the reply, with all of the text, comes last.
 
-        Closing the iterator ends the answer within a token. `collect` gives the reply alone.
+        Closing the iterator ends the answer within a token. `collect` gives the reply alone. Others
+        may have to wait until the next piece is asked for: whoever streams to somebody slow reads
+        ahead.
 
         Raises:
             QuestionTooLongError: question and history leave no room in the window.

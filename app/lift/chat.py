@@ -58,12 +58,36 @@ def chat_format(tokenizer: Any, earlier: Sequence[Turn] = ()) -> ChatFormat:
     )
 
 
+def turn_frames(tokenizer: Any, roles: Sequence[str]) -> list[tuple[int, ...]]:
+    """Return what stands before, between and behind the words of turns, in token ids.
+
+    The last one, the user's, is followed by the opening of the reply.
+
+    Raises:
+        BaseModelError: the template refuses these roles in this order, or changes the words.
+    """
+    if not tokenizer.chat_template:
+        between = tuple(_ids(tokenizer, "\n\n"))
+        return [_start(tokenizer), *(between for _ in roles)]
+    marks = [f"\u2402{number}\u2402" for number, _ in enumerate(roles)]
+    rest, frames = _render(tokenizer, list(zip(roles, marks, strict=True)), open_reply=True), []
+    for mark in marks:
+        before, rest = _around(mark, rest)
+        frames.append(before)
+    return [tuple(_ids(tokenizer, frame)) for frame in (*frames, rest)]
+
+
 def _plain_format(tokenizer: Any, earlier: Sequence[Turn]) -> ChatFormat:
-    start = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
     said = "".join(f"{content}\n\n" for _, content in earlier)
     return ChatFormat(
-        (*start, *_ids(tokenizer, said)), tuple(_ids(tokenizer, "\n\n")), tokenizer.eos_token_id
+        (*_start(tokenizer), *_ids(tokenizer, said)),
+        tuple(_ids(tokenizer, "\n\n")),
+        tokenizer.eos_token_id,
     )
+
+
+def _start(tokenizer: Any) -> tuple[int, ...]:
+    return () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
 
 
 def _render(tokenizer: Any, turns: Sequence[Turn], *, open_reply: bool = False) -> str:

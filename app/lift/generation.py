@@ -22,6 +22,8 @@ class Step(NamedTuple):
     tokens: list[int]
     memory_shares: list[float] | None
     """Mean gate over layers and heads where the token was predicted; None without a memory."""
+    logits: Tensor
+    """What each was chosen from, [B, vocabulary] in float32."""
 
 
 def greedy(logits: Tensor) -> list[int]:
@@ -46,7 +48,8 @@ def decode(
     while True:
         logits, cache = _forward(base, ids, mask, positions, cache)  # [B, vocabulary]
         tokens = choose(logits)
-        yield Step(tokens, None if trace is None else trace.last_position_share().tolist())
+        shares = None if trace is None else trace.last_position_share().tolist()
+        yield Step(tokens, shares, logits)
         ids = torch.tensor(tokens, device=base.device)[:, None]
         mask = torch.cat([mask, torch.ones_like(ids)], dim=-1)
         positions = positions[:, -1:] + 1

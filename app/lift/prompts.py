@@ -1,12 +1,15 @@
 """Every text that the model is shown, once. The same functions serve training and answering."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 
 from app.lift.base_model import BaseModel
-from app.lift.chat import chat_format
+from app.lift.chat import Turn, chat_format, turn_frames
 from app.lift.config import QuestionStyle
+from app.lift.errors import BaseModelError
 from app.lift.segments import truncated_context
 from app.lift.tokenizing import Speaker
 
@@ -64,6 +67,10 @@ WHICH_PARAGRAPH = (
 """The question that a paragraph's number answers."""
 
 
+_TURNS = {"user": ASK.replace("{question}", "{}"), "assistant": f"{REPLY_START} {{}}"}
+"""How each side's words in a conversation are shown, the same as when they were first said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What stands before a reply, in token ids; split where a cached prefix may end."""
@@ -92,6 +99,28 @@ def completion_prompt(base: BaseModel, context: Sequence[int], start: str) -> Pr
 def question_prompt(base: Speaker, context: Sequence[int], question: str) -> Prompt:
     """Return a question over `context`; what follows is the answer (`answer_ids`)."""
     return _prompt(base, context, ASK.format(question=question.strip()), REPLY_START)
+
+
+def conversation_prompt(
+    base: BaseModel,
+    context: Sequence[int],
+    question: str,
+    history: Sequence[Turn] = (),
+    system: str | None = None,
+) -> Prompt:
+    """Return a question that follows earlier ones and their answers, or instructions.
+
+    The context stands before the first question, as it did when that was asked alone. A model whose
+    template knows no `system` turn reads the instructions there, too.
+    """
+    turns: list[Turn] = [*history, ("user", question)]
+    opening, behind = _frames(base, [role for role, _ in turns], system)
+    words = [base.tokenize(_TURNS[role].format(said.strip())) for role, said in turns]
+    request = (part for pair in zip(words, behind, strict=True) for part in pair)
+    return Prompt(
+        prefix=(*opening, *context),
+        request=(*chain.from_iterable(request), *base.tokenize(REPLY_START)),
+    )
 
 
 def answer_ids(base: Speaker, answer: str) -> tuple[int, ...]:
@@ -128,6 +157,18 @@ def answering_context(
 ) -> list[int]:
     """Return the truncated context of a document; see `truncated_context`."""
     return truncated_context(tokens, budget_tokens, base.tokenize(GAP), head_tokens)
+
+
+def _frames(
+    base: BaseModel, roles: Sequence[str], system: str | None
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Return what stands before the first turn's words, and behind the words of each turn."""
+    if system is not None:
+        with suppress(BaseModelError):
+            start, opening, *behind = turn_frames(base.tokenizer, ("system", *roles))
+            return (*start, *base.tokenize(system), *opening), behind
+    opening, *behind = turn_frames(base.tokenizer, roles)
+    return (*opening, *base.tokenize(f"{system}\n\n" if system else "")), behind
 
 
 def _prompt(base: Speaker, context: Sequence[int], request: str, reply_start: str = "") -> Prompt:

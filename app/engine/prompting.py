@@ -1,0 +1,68 @@
+"""What the model is shown for a question: as much text and history as the window holds."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from app.engine.answerer import Ask, Context, QuestionTooLongError
+from app.lift.base_model import BaseModel
+from app.lift.prompts import GAP, Prompt, answering_context, conversation_prompt
+from app.lift.retrieval import passages_context
+
+_HISTORY_SHARE = 0.5
+"""Of the window, less the question: so much may earlier turns take from the document's text."""
+
+
+class Shown(NamedTuple):
+    """A question's prompt."""
+
+    prompt: Prompt
+    num_dropped_turns: int
+
+
+def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) -> Shown:
+    """Return the prompt of a question; `read_tokens` gives those of the document's text.
+
+    The question is always whole; then come the newest turns, then the text.
+
+    Raises:
+        QuestionTooLongError: the question leaves no room in the window.
+    """
+    put = partial(conversation_prompt, base, question=ask.question, system=ask.system)
+    window_tokens = ask.method.window_tokens
+    room = window_tokens - len(put(()).ids)
+    if room <= 0:
+        raise QuestionTooLongError(
+            f"the question takes {len(put(()).ids)} tokens with its frame, and the window of this "
+            f"document's settings holds {window_tokens}: ask a shorter question"
+        )
+    history = _newest(ask, window_tokens - room + _history_room(ask, room), put)
+    room = window_tokens - len(put((), history=history).ids)
+    context = _context(base, ask, min(ask.method.context_tokens, room), read_tokens)
+    return Shown(put(context, history=history), len(ask.history) - len(history))
+
+
+def _history_room(ask: Ask, room: int) -> int:
+    if ask.context is Context.NONE:
+        return room
+    return max(room - ask.method.context_tokens, int(room * _HISTORY_SHARE))
+
+
+def _newest(ask: Ask, most_tokens: int, put: Callable[..., Prompt]) -> list[tuple[str, str]]:
+    """Return the newest exchanges with which the prompt stays within `most_tokens`."""
+    turns, kept = [(turn.speaker.value, turn.text) for turn in ask.history], 0
+    while kept < len(turns) and len(put((), history=turns[-kept - 2 :]).ids) <= most_tokens:
+        kept += 2
+    return turns[len(turns) - kept :]
+
+
+def _context(
+    base: BaseModel, ask: Ask, budget_tokens: int, read_tokens: Callable[[], Sequence[int]]
+) -> list[int]:
+    match ask.context:
+        case Context.TRUNCATED:
+            return answering_context(base, read_tokens(), budget_tokens)
+        case Context.RETRIEVED:
+            return passages_context(ask.passages, base.tokenize, budget_tokens, base.tokenize(GAP))
+        case Context.NONE:
+            return []

@@ -1,0 +1,49 @@
+"""A few values, by document: those that were used last."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Value]):
+    """Keeps what was made last for each of some documents.
+
+    `get` is called by one thread at a time; `drop` may come from any, and never waits for `make`.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._changing = Lock()
+        self._drops = 0
+        self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def get(self, document_id: str, make: Callable[[], Value]) -> Value:
+        """Return the kept value, or make and keep it; what `make` raises is not kept."""
+        with self._changing:
+            kept, drops = self._values.pop(document_id, None), self._drops
+        value = make() if kept is None else kept
+        with self._changing:
+            if drops == self._drops:  # else this document may be gone
+                self._values[document_id] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+    def __contains__(self, document_id: str) -> bool:
+        """Say whether a value is kept."""
+        with self._changing:
+            return document_id in self._values
+
+    def drop(self, document_id: str) -> None:
+        """Forget a document's value, also one that is being made."""
+        with self._changing:
+            self._drops += 1
+            self._values.pop(document_id, None)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._changing:
+            self._values.clear()
