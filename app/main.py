@@ -11,6 +11,7 @@ from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from app.access import Access
 from app.body_limit import BodyLimit, body_limit
@@ -26,6 +27,7 @@ from app.outbox import Sweeper
 from app.own_host import OwnHost, own_hosts
 from app.problems import handle_exception
 from app.rates import Rates
+from app.request_ids import RequestIds
 from app.routes import documents, events, health, keys, openai, questions, versions
 from app.services import Services
 from app.settings import Settings
@@ -53,7 +55,7 @@ def create_app(
     `answerer_factory` makes what answers questions; the default loads the base model.
     """
     settings = settings or Settings()
-    app = DescribedApi(
+    app = _Api(
         Limits(settings.max_document_bytes, settings.max_answer_tokens),
         title="LIFT Server",
         version=API_VERSION,
@@ -111,6 +113,12 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
         dispatcher.close()
         rates.close()
         database.dispose()
+
+
+class _Api(DescribedApi):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put what names requests around everything, around what answers a crash, too."""
+        return RequestIds(super().build_middleware_stack())
 
 
 def _lifespan(

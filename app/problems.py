@@ -12,12 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from app.errors import ApiError, StoreUnavailableError
 from app.openai import dialect
+from app.request_ids import current_request_id
 from app.storage import StoreError
 
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_TRY_LATER = frozenset([429, 503])
+_RETRY_SECONDS = 5
 _log = structlog.get_logger()
 
 
@@ -39,6 +44,7 @@ class Problem(BaseModel):
     detail: str
     code: str
     instance: str = Field(description="Path of the request")
+    request_id: str = Field(description="That of the header X-Request-Id; the log has it, too")
     errors: list[FieldProblem] | None = None
 
 
@@ -47,6 +53,8 @@ async def handle_exception(request: Request, error: Exception) -> JSONResponse:
     match error:
         case ApiError():
             return problem_response(request.url.path, error)
+        case HTTPException(status_code=405):
+            return _refuse_method(request)
         case HTTPException():
             code = HTTPStatus(error.status_code).name.lower()
             return _respond(request, error.status_code, code, error.detail, error.headers)
@@ -80,6 +88,18 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _refuse_method(request: Request) -> JSONResponse:
+    """Name all methods of the path; the router knows those of one route only."""
+    path, routes = {"type": "http", "path": request.url.path, "headers": []}, request.app.routes
+    allowed = [
+        method
+        for method in _METHODS
+        if any(route.matches(path | {"method": method})[0] is Match.FULL for route in routes)
+    ]
+    detail = f"{request.method} means nothing here; try {' or '.join(allowed)}"
+    return _respond(request, 405, "method_not_allowed", detail, {"Allow": ", ".join(allowed)})
+
+
 def _respond(
     request: Request,
     status: int,
@@ -97,9 +117,10 @@ def _respond(
 def _problem(
     path: str, status: int, code: str, title: str, detail: str, extras: dict[str, Any]
 ) -> JSONResponse:
+    headers = {"Retry-After": str(_RETRY_SECONDS)} if status in _TRY_LATER else None
     if dialect.speaks(path):
         status, body = dialect.translate(status, code, detail, extras)
-        return JSONResponse(body, status)
+        return JSONResponse(body, status, headers)
     problem = {
         "type": f"urn:lift-server:problem:{code}",
         "title": title,
@@ -107,8 +128,9 @@ def _problem(
         "detail": detail,
         "code": code,
         "instance": path,
+        "request_id": current_request_id(),
     }
-    return JSONResponse(problem | extras, status, media_type=MEDIA_TYPE)
+    return JSONResponse(problem | extras, status, headers, media_type=MEDIA_TYPE)
 
 
 def _field_problem(problem: dict[str, Any]) -> dict[str, str]:
