@@ -31,14 +31,12 @@ class TextBuilder:
     def add(self, text: str, gap: str = "\n\n") -> int:
         """Add a paragraph behind a gap, without control characters; returns where it starts."""
         text = _clean(text)
-        if not text:
-            return self.length
+        return self.add_verbatim(text, gap) if text else self.length
+
+    def add_verbatim(self, text: str, gap: str = "\n\n") -> int:
+        """Add a text as it is behind a gap; returns where it starts."""
         if self.length:
             self._append(gap)
-        return self.add_verbatim(text)
-
-    def add_verbatim(self, text: str) -> int:
-        """Add a text as it is; returns where it starts."""
         start = self.length
         self._append(text)
         return start

@@ -9,6 +9,7 @@ from app.ingest.archive import Archive
 from app.ingest.builder import TextBuilder
 from app.ingest.errors import DamagedDocumentError
 from app.ingest.html import write_html
+from app.ingest.xml import refuse_deep_xml
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh"
 _BACK_LINK = re.compile('<a href="#[^"<>]*">↑</a>')
@@ -24,7 +25,9 @@ def write_docx(builder: TextBuilder, archive: Archive, data: bytes) -> None:
         IngestError: a limit, damage, or a password.
     """
     for name in archive.names():
-        _refuse_declarations(archive.read(name))
+        part = archive.read(name)
+        _refuse_declarations(part)
+        refuse_deep_xml(part)
     found = mammoth.convert_to_html(BytesIO(data), style_map=_STYLES, convert_image=lambda _: [])
     write_html(builder, _BACK_LINK.sub("", found.value))
 

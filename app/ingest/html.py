@@ -10,8 +10,8 @@ from functools import partial
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from app.ingest.builder import TextBuilder
-from app.ingest.errors import LimitExceededError
 from app.ingest.html_state import HtmlState
+from app.ingest.nesting import refuse_deep_markup, too_deep
 from app.ingest.text import decode
 
 _DECLARED = re.compile(
@@ -73,6 +73,7 @@ def write_html(builder: TextBuilder, markup: str) -> None:
     Raises:
         LimitExceededError: its elements are nested too deeply, or it is too long.
     """
+    refuse_deep_markup(markup, builder.limits.element_nesting)
     state, depth = HtmlState(builder), 0
     node = LexborHTMLParser(markup).root
     while node is not None:
@@ -94,9 +95,7 @@ def write_html(builder: TextBuilder, markup: str) -> None:
 def _check_depth(builder: TextBuilder, depth: int) -> None:
     most = builder.limits.element_nesting
     if depth > most:
-        raise LimitExceededError(
-            f"the document's elements are nested more than {most} deep, which is the limit"
-        )
+        raise too_deep(most)
 
 
 def _enter(state: HtmlState, node: LexborNode) -> LexborNode | None:

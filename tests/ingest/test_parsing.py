@@ -284,6 +284,7 @@ def test_zip_gives_its_files_by_name() -> None:
     assert titles(parsed) == [(1, "../../up.pdf"), (1, "part 9.txt"), (1, "part 10.md"), (2, "Ten")]
     assert pages(parsed) == [("1", "on a page of its own")]
     assert parsed.left_out == ("agnp.png", "empty.txt")
+    assert "part 9.txt\n\nnine\n\npart 10.md\n\n# Ten" in parsed.text
     assert parsed.page_at(parsed.text.index("nine")) is None
 
 
