@@ -8,7 +8,8 @@ import structlog
 from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
-from app import errors
+from app import errors, training_use
+from app.clock import utc_now
 from app.cursors import read_cursor, write_cursor
 from app.job_order import find_positions
 from app.lift.config import MethodConfig
@@ -108,13 +109,15 @@ def find_page(session: Session, owner: str, cursor: str | None, limit: int) -> P
 
 
 def remove(session: Session, owner: str, document_id: str) -> None:
-    """Delete a document's rows; a job that runs for it ends at its next write.
+    """Delete a document's rows; a job that runs for it ends at its next write, and is paid for.
 
     Raises:
         DocumentNotFoundError: its owner has none with this id.
     """
-    document = hold(session, owner, document_id).document
-    session.execute(delete(Document).where(Document.id == document.id))
+    job, now = hold(session, owner, document_id).job, utc_now()
+    used = training_use.measure(session, [job.id], now)
+    session.execute(delete(Document).where(Document.id == document_id))
+    training_use.charge(session, used, now)
 
 
 def discard(store: Store, document_id: str) -> None:

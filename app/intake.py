@@ -12,7 +12,8 @@ from typing import Any, BinaryIO, NamedTuple
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import documents, jobs, method_settings
+from app import documents, jobs, limits, method_settings
+from app.callers import Caller
 from app.clock import new_id
 from app.db import after_commit, after_rollback
 from app.documents import Overview
@@ -49,7 +50,7 @@ class Taken(NamedTuple):
 
 
 def create(
-    session: Session, store: Store, owner: str, upload: Upload, max_bytes: int, now: datetime
+    session: Session, store: Store, caller: Caller, upload: Upload, max_bytes: int, now: datetime
 ) -> Taken:
     """Put an upload into the store and queue its job; the files go if the rows cannot come.
 
@@ -58,7 +59,7 @@ def create(
 
     Raises:
         ApiError: the document is too large or of no use; a preset or option is unknown; the store
-            has no room for it.
+            has no room for it, or its owner has none.
         StoreError: the store cannot be reached.
     """
     method = method_settings.resolve(upload.preset, upload.options)
@@ -75,12 +76,14 @@ def create(
         fingerprint=fingerprint,
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
-        owner=owner,
+        owner=caller.owner,
         created_at=now,
     )
     if same := _add_unless_known(session, document):
         after_commit(session, partial(documents.discard, store, document_id))
         return Taken(same, is_new=False)
+    limits.require_room(session, caller, document)
+    limits.require_training(session, caller, now)
     return Taken(_queue(session, document, upload, method, now), is_new=True)
 
 

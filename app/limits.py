@@ -17,22 +17,24 @@ from app.errors import QuotaExceededError, TooManyAsksError
 from app.models import Document
 
 
-def require_room(session: Session, caller: Caller, size_bytes: int) -> None:
-    """Make sure that one more document of so many bytes may be added in this transaction.
+def require_room(session: Session, caller: Caller, added: Document) -> None:
+    """Make sure that its owner has room for a document that this transaction has added.
 
-    Of several uploads at once, each counts those before it: they wait for each other.
+    Of several uploads at once, each counts those before it: they wait for each other here.
 
     Raises:
-        QuotaExceededError: the owner has no room for it.
+        QuotaExceededError: there is no room; the transaction must not be committed.
     """
     limits = caller.limits
     if limits.max_documents is None and limits.max_stored_bytes is None:
         return
     _take_turns(session, caller.owner)
-    own = select(func.count(), func.coalesce(func.sum(Document.size_bytes), 0))
-    num_documents, num_bytes = session.execute(own.where(Document.owner == caller.owner)).one()
+    others = select(func.count(), func.coalesce(func.sum(Document.size_bytes), 0)).where(
+        Document.owner == caller.owner, Document.id != added.id
+    )
+    num_documents, num_bytes = session.execute(others).one()
     _require("documents", num_documents, 1, limits.max_documents, _DELETE)
-    _require("stored bytes", int(num_bytes), size_bytes, limits.max_stored_bytes, _DELETE)
+    _require("stored bytes", int(num_bytes), added.size_bytes, limits.max_stored_bytes, _DELETE)
 
 
 def require_training(session: Session, caller: Caller, now: datetime) -> None:

@@ -74,7 +74,8 @@ def postgresql(migrated_postgres_url: str) -> Iterator[Database]:
     database = Database(migrated_postgres_url)
     yield database
     with database.writing() as session:
-        session.execute(text("TRUNCATE documents CASCADE"))
+        tables = "documents, api_keys, training_use, idempotency_keys"
+        session.execute(text(f"TRUNCATE {tables} CASCADE"))
     database.dispose()
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import attempts, jobs, leases
+from app.callers import Caller, Limits, Scope
 from app.clock import new_id
 from app.db import Database
 from app.jobs import PublishedAdapter
@@ -16,6 +17,8 @@ from app.lift.presets import PRESETS
 from app.models import LOCAL_OWNER, Document, Job
 from app.storage import Store, adapter_key, text_key
 
+LOCAL = Caller(LOCAL_OWNER, frozenset(Scope), None, Limits())
+"""Everybody, where nobody needs a key."""
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 

@@ -21,21 +21,19 @@ router = APIRouter(tags=["documents"])
 @router.post(
     "/documents",
     status_code=202,
-    responses=problem_responses(400, 413, 415, 422, 503),
+    responses=problem_responses(400, 403, 413, 415, 422, 503),
     openapi_extra=describe_upload(),
 )
 def create_document(
-    upload: UploadDep,
     caller: CallerDep,
+    upload: UploadDep,
     session: WriterDep,
     services: ServicesDep,
     response: Response,
 ) -> DocumentView:
     """Upload a document; its memory is trained in the background. The same again is the same."""
     max_bytes = services.settings.max_document_bytes
-    overview, is_new = intake.create(
-        session, services.store, caller.owner, upload, max_bytes, utc_now()
-    )
+    overview, is_new = intake.create(session, services.store, caller, upload, max_bytes, utc_now())
     if is_new:
         outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     else:

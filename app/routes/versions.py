@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from app import outbox, versions
+from app import limits, outbox, versions
 from app.clock import utc_now
 from app.deps import CallerDep, ServicesDep, WriterDep
 from app.document_views import DocumentView
@@ -24,19 +24,20 @@ def cancel_document(document_id: str, caller: CallerDep, session: WriterDep) -> 
 
 
 @router.post(
-    "/documents/{document_id}/retry", status_code=202, responses=problem_responses(404, 422)
+    "/documents/{document_id}/retry", status_code=202, responses=problem_responses(403, 404, 422)
 )
 def retry_document(
     document_id: str, caller: CallerDep, session: WriterDep, services: ServicesDep
 ) -> DocumentView:
     """Let a failed or cancelled training go on where it was."""
+    limits.require_training(session, caller, utc_now())
     overview = versions.retry(session, caller.owner, document_id, utc_now())
     outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     return DocumentView.of(overview, utc_now())
 
 
 @router.post(
-    "/documents/{document_id}/relift", status_code=202, responses=problem_responses(404, 422)
+    "/documents/{document_id}/relift", status_code=202, responses=problem_responses(403, 404, 422)
 )
 def relift_document(
     document_id: str,
@@ -46,6 +47,7 @@ def relift_document(
     wish: Annotated[Relift, Body()] = Relift(),
 ) -> DocumentView:
     """Train a new version of a document's memory; the older one answers until it is ready."""
+    limits.require_training(session, caller, utc_now())
     overview = versions.relift(session, services.store, caller.owner, document_id, wish, utc_now())
     outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     return DocumentView.of(overview, utc_now())

@@ -18,13 +18,13 @@ from app.doctor.examination import Trouble, examine
 from app.engine.resident import ResidentAnswerer
 from app.intake import Upload
 from app.main import create_app
-from app.models import LOCAL_OWNER, Adapter, Document, Job
+from app.models import Adapter, Document, Job
 from app.settings import Settings
 from app.storage.folder import FolderStore
 from tests.app.live import live_server
 from tests.faults.installation import installed
 from tests.faults.texts import KINDS
-from tests.rows import claim
+from tests.rows import LOCAL, claim
 from tests.tiny import tiny_base
 from workers.attempt import Parts, run_attempt
 from workers.drain import Drain
@@ -57,7 +57,7 @@ def two_ready(sqlite: Database, store: FolderStore, settings: Settings) -> list[
 def _lift(database: Database, store: FolderStore, settings: Settings) -> str:
     upload = Upload(BytesIO(_TEXT.encode()), "a.txt", None, "quick", _OPTIONS, duplicate=True)
     with database.writing() as session:
-        overview = intake.create(session, store, LOCAL_OWNER, upload, 10_000, utc_now()).overview
+        overview = intake.create(session, store, LOCAL, upload, 10_000, utc_now()).overview
     parts = Parts(database, store, settings, lambda _: tiny_base(), Drain())
     run_attempt(parts, claim(database, overview.job.id))
     return overview.document.id

@@ -17,13 +17,13 @@ from app.intake import Upload
 from app.leases import Lease
 from app.lift.base_model import BaseModel
 from app.main import create_app
-from app.models import LOCAL_OWNER, Adapter, Document, JobState
+from app.models import Adapter, Document, JobState
 from app.settings import Settings
 from app.storage import open_store
 from app.storage.folder import FolderStore
 from tests.fakes import FakeAnswerer
 from tests.faults.failing_disk import FULL, READ_ONLY, FailingDisk
-from tests.rows import claim, get_job
+from tests.rows import LOCAL, claim, get_job
 from tests.tiny import tiny_base
 from workers.attempt import Parts, run_attempt
 from workers.drain import Drain
@@ -59,7 +59,7 @@ def add(database: Database, store: FolderStore) -> str:
     """Upload a document; returns its job."""
     upload = Upload(BytesIO(_TEXT.encode()), "a.txt", None, "quick", _OPTIONS, duplicate=True)
     with database.writing() as session:
-        return intake.create(session, store, LOCAL_OWNER, upload, 10_000, utc_now()).overview.job.id
+        return intake.create(session, store, LOCAL, upload, 10_000, utc_now()).overview.job.id
 
 
 def attempt(database: Database, settings: Settings, base: BaseModel, lease: Lease) -> None:

@@ -24,7 +24,7 @@ from app.lift.observer import QAPair
 from app.models import LOCAL_OWNER, Document
 from app.storage import Store, adapter_key
 from tests.lift.conftest import TEXT, llama, make_memory, small  # noqa: F401 - fixtures
-from tests.rows import NOON, claim
+from tests.rows import LOCAL, NOON, claim
 from tests.workers.reporters import reporter_of
 from workers.measuring import measure
 
@@ -48,9 +48,7 @@ def upload(database: Database, store: Store, text: str) -> tuple[Document, str]:
     """Add a document, and return it with its job."""
     file = Upload(BytesIO(text.encode()), "a.txt", None, "quick", {}, duplicate=True)
     with database.writing() as session:
-        document, job = intake.create(
-            session, store, LOCAL_OWNER, file, 10_000, utc_now()
-        ).overview[:2]
+        document, job = intake.create(session, store, LOCAL, file, 10_000, utc_now()).overview[:2]
     return document, job.id
 
 

@@ -16,7 +16,7 @@ from app.leases import Lease
 from app.models import LOCAL_OWNER, Document
 from app.storage import Store, outline_key, source_key, text_key
 from tests.ingest.made import make_pdf, make_zip
-from tests.rows import claim
+from tests.rows import LOCAL, claim
 from tests.workers.reporters import reporter_of
 from workers.parsing import parse_document
 
@@ -27,9 +27,7 @@ def begin(database: Database, store: Store, content: bytes) -> tuple[Document, L
     """Upload a document and claim its job."""
     file = Upload(BytesIO(content), "a.csv", None, "quick", {})
     with database.writing() as session:
-        document, job = intake.create(
-            session, store, LOCAL_OWNER, file, 100_000, utc_now()
-        ).overview[:2]
+        document, job = intake.create(session, store, LOCAL, file, 100_000, utc_now()).overview[:2]
     return document, claim(database, job.id)
 
 

@@ -24,7 +24,7 @@ from app.models import LOCAL_OWNER, Event, EventKind, JobState
 from app.settings import Settings
 from app.storage import open_store, source_key, text_key
 from app.storage.folder import FolderStore
-from tests.rows import claim
+from tests.rows import LOCAL, claim
 from tests.tiny import save_tiny_model, tiny_base
 from workers.attempt import Parts, run_attempt
 from workers.drain import Drain
@@ -85,7 +85,7 @@ def add(database: Database, store: FolderStore, options: Mapping[str, Any]) -> O
     """Upload a document."""
     upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options, duplicate=True)
     with database.writing() as session:
-        return intake.create(session, store, LOCAL_OWNER, upload, 10_000_000, utc_now()).overview
+        return intake.create(session, store, LOCAL, upload, 10_000_000, utc_now()).overview
 
 
 def attempt(
@@ -244,9 +244,7 @@ def test_memory_that_the_base_model_cannot_carry_fails_the_document_with_one_sen
     options = OPTIONS | {"memory_kind": "pissa", "lora_rank": 128}
     upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options, duplicate=True)
     with sqlite.writing() as session:
-        uploaded = intake.create(
-            session, store, LOCAL_OWNER, upload, 10_000_000, utc_now()
-        ).overview
+        uploaded = intake.create(session, store, LOCAL, upload, 10_000_000, utc_now()).overview
 
     attempt(sqlite, trainer_settings, claim(sqlite, uploaded.job.id))
 

@@ -16,7 +16,7 @@ from app.intake import Upload
 from app.jobs import PublishedAdapter
 from app.models import LOCAL_OWNER, Job
 from app.storage import Store, adapter_key, checkpoint_key, source_key
-from tests.rows import claim, parse
+from tests.rows import LOCAL, claim, parse
 
 TEXT = "The lamp was lit by Mirel Tand, as ever."
 CONTENT = b"what was learnt"
@@ -49,7 +49,7 @@ class Installation:
         file = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", {}, duplicate=True)
         with self.database.writing() as session:
             return intake.create(
-                session, self.store, LOCAL_OWNER, file, 1000, utc_now()
+                session, self.store, LOCAL, file, 1000, utc_now()
             ).overview.document.id
 
     def finish(self, document_id: str, content: bytes) -> str:
