@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.callers import Limits, Scope
+from app.json_values import Whole
 from app.models import ApiKey
 
 _OWNER = "[A-Za-z0-9][A-Za-z0-9._@-]{0,29}"
@@ -25,7 +26,7 @@ class KeyWish(BaseModel):
         "new owner with the key's name",
     )
     scopes: set[Scope] = Field(default=_MAY_CHANGE, min_length=1)
-    expires_days: int | None = Field(None, ge=1, le=3650, description="null: it does not expire")
+    expires_days: Whole | None = Field(None, ge=1, le=3650, description="null: it does not expire")
     limits: Limits = Field(Limits(), description="Where they differ from the server's")
 
     @field_validator("name")

@@ -135,8 +135,8 @@ def _problem(
 
 def _field_problem(problem: dict[str, Any]) -> dict[str, str]:
     location: Sequence[str | int] = problem["loc"]
-    if problem["type"] == "json_invalid":
-        location = location[:1]  # what follows is an offset, no member
+    if problem["type"] == "json_invalid" and isinstance(location[-1], int):
+        location = location[:-1]  # an offset, no member
     return {
         "pointer": "/" + "/".join(str(part) for part in location),
         "detail": problem["msg"].removeprefix("Value error, "),
