@@ -1,0 +1,282 @@
+"""`POST /v1/chat/completions` without a stream: what the engine is asked, and what comes back."""
+
+import math
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.engine.answerer import (
+    EngineFailedError,
+    QuestionTooLongError,
+    Sampling,
+    Speaker,
+    TokenLogprob,
+    Turn,
+    UnusableAdapterError,
+)
+from app.openai.likelihoods import Likelihood
+from tests.app.openai.conftest import Chat
+from tests.fakes import FakeAnswerer
+
+USER = {"role": "user", "content": "Who?"}
+
+
+def test_answer_has_openais_shape(chat: Chat, model: str) -> None:
+    """All that OpenAI's clients look for is there, and `lift` says how the answer came about."""
+    body = chat().json()
+
+    assert body.pop("id").startswith("chatcmpl-")
+    assert isinstance(body.pop("created"), int)
+    lift = body.pop("lift")
+    assert (lift["memory"], lift["memory_share"]) == ("used", 0.25)
+    assert body == {
+        "object": "chat.completion",
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {
+                    "role": "assistant",
+                    "content": "Who? in 9 characters",
+                    "refusal": None,
+                },
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 20, "completion_tokens": 4, "total_tokens": 24},
+        "system_fingerprint": "0",
+    }
+
+
+def test_unset_fields_are_the_services_defaults(chat: Chat, answerer: FakeAnswerer) -> None:
+    """Greedy, of the server's length, with the memory: what the service's own door does, too."""
+    chat()
+
+    (asked,) = answerer.asks
+    assert (asked.sampling, asked.max_tokens, asked.num_logprobs) == (Sampling(), 512, None)
+    assert (asked.history, asked.system, asked.question) == ((), None, "Who?")
+    assert asked.adapter is not None
+
+
+def test_sampling_reaches_the_engine(chat: Chat, answerer: FakeAnswerer) -> None:
+    """Temperature, top-p, seed, stop strings and length are the request's."""
+    chat(temperature=0.7, top_p=0.9, seed=-3, stop=["\n", "END"], max_tokens=9)
+
+    (asked,) = answerer.asks
+    assert asked.sampling == Sampling(0.7, 0.9, -3, ("\n", "END"))
+    assert asked.max_tokens == 9
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens"),
+    [
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_completion_tokens": 7, "max_tokens": 9}, 7),
+        ({"max_tokens": 100_000}, 512),
+        ({"max_tokens": None}, 512),
+    ],
+)
+def test_length_is_capped_by_the_server(
+    chat: Chat, answerer: FakeAnswerer, fields: dict[str, Any], tokens: int
+) -> None:
+    """Clients name lengths for far larger models: more than the server's is the server's."""
+    assert chat(**fields).status_code == 200
+    assert answerer.asks[0].max_tokens == tokens
+
+
+def test_one_stop_string_needs_no_list(chat: Chat, answerer: FakeAnswerer) -> None:
+    """A string alone is a list of one."""
+    chat(stop="END")
+
+    assert answerer.asks[0].sampling.stop == ("END",)
+
+
+def test_messages_become_instructions_history_and_question(
+    chat: Chat, answerer: FakeAnswerer
+) -> None:
+    """Instructions go before everything, turns alternate, and what the user says last is asked."""
+    chat(
+        messages=[
+            {"role": "assistant", "content": "Hello, what can I do?"},
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "One."},
+            {"role": "user", "content": [{"type": "text", "text": "Two."}]},
+            {"role": "assistant", "content": "Three."},
+            {"role": "assistant", "content": None},
+            {"role": "developer", "content": "Be kind."},
+            {
+                "role": "user",
+                "name": "Ann",
+                "content": [
+                    {"type": "text", "text": "Four"},
+                    {"type": "text", "text": "and five?"},
+                ],
+            },
+        ]
+    )
+
+    (asked,) = answerer.asks
+    assert asked.system == "Be brief.\n\nBe kind."
+    assert asked.history == (Turn(Speaker.USER, "One.\n\nTwo."), Turn(Speaker.ASSISTANT, "Three."))
+    assert asked.question == "Four\nand five?"
+
+
+def test_logprobs_are_told_token_by_token(chat: Chat) -> None:
+    """Each token comes with its bytes, its log-probability and the likeliest in its place."""
+    content = chat(logprobs=True, top_logprobs=2).json()["choices"][0]["logprobs"]["content"]
+
+    assert "".join(each["token"] for each in content) == "Who? in 9 characters"
+    assert content[1] == {
+        "token": " in",
+        "logprob": -0.5,
+        "bytes": [32, 105, 110],
+        "top_logprobs": [
+            {"token": " in", "logprob": -0.5, "bytes": [32, 105, 110]},
+            {"token": " other", "logprob": -1.5, "bytes": [32, 111, 116, 104, 101, 114]},
+        ],
+    }
+
+
+def test_logprobs_without_others_name_the_chosen_token_only(chat: Chat) -> None:
+    """Without `top_logprobs` nothing is told of other tokens."""
+    content = chat(logprobs=True).json()["choices"][0]["logprobs"]["content"]
+
+    assert [each["top_logprobs"] for each in content] == [[]] * 4
+
+
+def test_impossible_token_has_a_finite_logprob() -> None:
+    """JSON has no infinity, and half a character no bytes of its own."""
+    shown = Likelihood.of(TokenLogprob("\N{REPLACEMENT CHARACTER}", -math.inf))
+
+    assert (shown.logprob, shown.bytes) == (-9999.0, None)
+
+
+def test_memory_can_be_left_out(chat: Chat, answerer: FakeAnswerer) -> None:
+    """`lift.memory` is the service's own option, and the answer says that it was obeyed."""
+    body = chat(lift={"memory": "off"}).json()
+
+    assert answerer.asks[0].adapter is None
+    assert (body["lift"]["memory"], body["lift"]["memory_share"]) == ("off", None)
+
+
+def test_fields_of_other_servers_are_ignored(chat: Chat) -> None:
+    """What clients send by habit does no harm."""
+    response = chat(
+        n=1,
+        user="ann",
+        tools=[],
+        functions=None,
+        tool_choice="none",
+        frequency_penalty=0.5,
+        logit_bias={},
+        response_format={"type": "text"},
+        modalities=["text"],
+        metadata={"task": "title_generation"},
+        stream=False,
+        stream_options={"include_usage": True},
+        keep_alive="5m",
+    )
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
+        ({"modalities": ["text", "audio"]}, "modalities[1]"),
+        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.type"),
+        ({"messages": []}, "messages"),
+        ({"messages": "Who?"}, "messages"),
+        ({"messages": [USER, {"role": "tool", "content": "4"}]}, "messages[1].role"),
+        ({"messages": [{"content": "Who?"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": ["Who?"]}]}, "messages[0].content"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages[0].content",
+        ),
+        ({"messages": [USER, {"role": "assistant", "content": "I."}]}, "messages"),
+        ({"messages": [{"role": "user", "content": " \n"}]}, "messages"),
+        ({"messages": [{"role": "system", "content": "Be brief."}]}, "messages"),
+        ({"stop": list("abcde")}, "stop"),
+        ({"stop": ""}, "stop[0]"),
+        ({"stop": 5}, "stop"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": "9"}, "max_tokens"),
+        ({"max_completion_tokens": 1.5}, "max_completion_tokens"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"top_p": 1.1}, "top_p"),
+        ({"seed": 2**63}, "seed"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"stream": "yes"}, "stream"),
+        ({"model": 5}, "model"),
+        ({"model": None}, "model"),
+        ({"lift": {"memory": "maybe"}}, "lift.memory"),
+        ({"lift": {"memroy": "off"}}, "lift.memroy"),
+    ],
+)
+def test_wrong_field_returns_400_with_its_name(
+    chat: Chat, answerer: FakeAnswerer, fields: dict[str, Any], param: str
+) -> None:
+    """What this server cannot do, or cannot be, is refused before the engine hears of it."""
+    response = chat(**fields)
+
+    refusal = response.json()["error"]
+    assert (response.status_code, refusal["param"]) == (400, param), refusal
+    assert refusal["type"] == "invalid_request_error"
+    assert answerer.asks == []
+
+
+def test_unready_model_returns_404_with_its_status(client: TestClient, document_id: str) -> None:
+    """The base model never answers in place of a memory that is not there yet."""
+    response = client.post("/v1/chat/completions", json={"model": document_id, "messages": [USER]})
+
+    refusal = response.json()["error"]
+    assert (response.status_code, refusal["code"]) == (404, "model_not_found")
+    assert "queued" in refusal["message"]
+
+
+def test_cancelled_model_returns_404_with_what_to_do(client: TestClient, document_id: str) -> None:
+    """A document without a memory says why it has none."""
+    client.post(f"/documents/{document_id}/cancel")
+    response = client.post("/v1/chat/completions", json={"model": document_id, "messages": [USER]})
+
+    assert response.status_code == 404
+    assert "retry" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("error", "status", "code", "kind"),
+    [
+        (QuestionTooLongError("too long"), 400, "context_length_exceeded", "invalid_request_error"),
+        (UnusableAdapterError("damaged"), 409, "adapter_unusable", "invalid_request_error"),
+        (EngineFailedError("no memory left"), 503, "engine_unavailable", "server_error"),
+        (RuntimeError("a bug"), 500, "internal_error", "server_error"),
+    ],
+)
+def test_what_the_engine_refuses_has_its_status(
+    chat: Chat,
+    answerer: FakeAnswerer,
+    stream: bool,
+    error: Exception,
+    status: int,
+    code: str,
+    kind: str,
+) -> None:
+    """Before the first word, a stream is refused as a whole answer is."""
+    answerer.error = error
+
+    response = chat(stream=stream)
+
+    refusal = response.json()["error"]
+    assert (response.status_code, refusal["code"], refusal["type"]) == (status, code, kind)
