@@ -98,6 +98,22 @@ class KeysOffError(ApiError):
     code, status = "keys_off", 409
 
 
+class IdempotencyKeyReusedError(ApiError):
+    """The Idempotency-Key came with another request before; give each request a key of its own."""
+
+    code, status = "idempotency_key_reused", 422
+
+
+class IdempotencyKeyInUseError(ApiError):
+    """The first request with this Idempotency-Key is still being carried out; send it again."""
+
+    code, status = "idempotency_key_in_use", 409
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": "1"}
+
+
 class DocumentNotFoundError(ApiError):
     """There is no document with this id."""
 

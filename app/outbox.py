@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import jobs, leases
+from app import idempotency, jobs, leases
 from app.clock import utc_now
 from app.db import Database, after_commit
 from app.dispatch import MISSING_SECONDS, RESEND_SECONDS, Dispatcher
@@ -123,6 +123,8 @@ class Sweeper:
                 send_waiting(self._database, self._dispatcher, utc_now())
                 if time.monotonic() >= tidy_at:
                     tidy_at = time.monotonic() + _TIDY_SECONDS
+                    with self._database.writing() as session:
+                        idempotency.sweep(session, utc_now())
                     self._store.discard_abandoned()
             except OperationalError as error:
                 # No worker could renew its lease meanwhile: each gets the time to do so.

@@ -1,5 +1,6 @@
 """Reads an upload from a request: a multipart file or JSON text. Knows no row and no store."""
 
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from io import BytesIO
 from typing import Any
@@ -10,11 +11,13 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from app.errors import UnsupportedContentTypeError
+from app.fingerprints import sha256_of
 from app.intake import Upload
 from app.schemas import TextUpload, UploadFields
 
 _MULTIPART = "multipart/form-data"
 _JSON = "application/json"
+_ASKED = [field.name for field in dataclasses.fields(Upload) if field.name != "content"]
 
 
 async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Upload]:
@@ -34,6 +37,12 @@ async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Up
         raise UnsupportedContentTypeError(
             f"the body must be {_MULTIPART} or {_JSON}, not {media_type or 'untyped'}"
         )
+
+
+def asked_of(upload: Upload) -> list[Any]:
+    """Return all that an upload asks for, as JSON: its content stands there as a hash."""
+    content = sha256_of(upload.content)
+    return [content, *(getattr(upload, name) for name in _ASKED)]
 
 
 def describe_upload() -> dict[str, Any]:

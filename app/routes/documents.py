@@ -9,7 +9,15 @@ from fastapi.responses import PlainTextResponse
 from app import contents, documents, events, intake, outbox
 from app.clock import utc_now
 from app.db import after_commit
-from app.deps import CallerDep, ReaderDep, ServicesDep, UploadDep, WriterDep, wait_for_change
+from app.deps import (
+    CallerDep,
+    ReaderDep,
+    ServicesDep,
+    UploadDep,
+    UploadOnceDep,
+    WriterDep,
+    wait_for_change,
+)
 from app.document_views import DocumentDetail, DocumentPage, DocumentView
 from app.pairs import QAPairList, QAPairView
 from app.problems import problem_responses
@@ -21,7 +29,11 @@ router = APIRouter(tags=["documents"])
 @router.post(
     "/documents",
     status_code=202,
-    responses=problem_responses(400, 403, 413, 415, 422, 503),
+    response_model=DocumentView,
+    responses={
+        200: {"model": DocumentView, "description": "The same was uploaded before: this is it"},
+        **problem_responses(400, 403, 409, 413, 415, 422, 503),
+    },
     openapi_extra=describe_upload(),
 )
 def create_document(
@@ -29,17 +41,15 @@ def create_document(
     upload: UploadDep,
     session: WriterDep,
     services: ServicesDep,
-    response: Response,
-) -> DocumentView:
+    once: UploadOnceDep,
+) -> Response:
     """Upload a document; its memory is trained in the background. The same again is the same."""
     max_bytes = services.settings.max_document_bytes
     overview, is_new = intake.create(session, services.store, caller, upload, max_bytes, utc_now())
     if is_new:
         outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
-    else:
-        response.status_code = 200
-    response.headers["Location"] = f"/documents/{overview.document.id}"
-    return DocumentView.of(overview, utc_now())
+    location = f"/documents/{overview.document.id}"
+    return once.answer(DocumentView.of(overview, utc_now()), 202 if is_new else 200, location)
 
 
 @router.get("/documents", responses=problem_responses(422))
@@ -101,3 +111,4 @@ def delete_document(
     documents.remove(session, caller.owner, document_id)
     after_commit(session, partial(documents.discard, services.store, document_id))
     after_commit(session, partial(services.answerer.forget, document_id))
+    after_commit(session, partial(services.library.forget, document_id))
