@@ -1,12 +1,21 @@
-"""A ZIP archive of documents as one document: its files in the order of their names."""
+"""A ZIP archive of documents, in the order of their names: as one document, or one by one."""
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from app.ingest.archive import Archive
+from app.ingest.archive import Archive, Budget
 from app.ingest.builder import TextBuilder, shown_name
-from app.ingest.errors import EmptyDocumentError, IngestError, UnsupportedDocumentError
-from app.ingest.kinds import TAKEN
+from app.ingest.errors import (
+    EmptyDocumentError,
+    IngestError,
+    LimitExceededError,
+    UnsupportedDocumentError,
+)
+from app.ingest.kinds import TAKEN, Kind
+from app.ingest.limits import Limits
+from app.ingest.packed_kinds import kind_of_archive
+from app.ingest.signatures import is_zip
 
 _NUMBER = re.compile(r"(\d{1,20})")
 
@@ -23,14 +32,58 @@ def write_bundle(
     for name in sorted(_documents(archive), key=_natural_order):
         shown = shown_name(name)
         try:
-            with builder.file(shown):
+            with _naming(shown), builder.file(shown):
                 _write_file(builder, archive.read(name), name, write)
         except (UnsupportedDocumentError, EmptyDocumentError):
             builder.leave_out(name)
-        except IngestError as error:
-            raise type(error)(f"in the archive's file {shown!r}: {error}") from error
     if builder.length == length:
-        raise UnsupportedDocumentError(f"the archive holds no document that is read; {TAKEN}")
+        raise _no_document()
+
+
+def members(data: bytes, limits: Limits) -> Iterator[tuple[str, bytes]]:
+    """Give the name and the content of each file, read or not.
+
+    Raises:
+        IngestError: it is no archive of documents, or unpacking it takes too much.
+    """
+    if not is_zip(data):
+        raise UnsupportedDocumentError("this is no ZIP archive; upload it as one document")
+    with Budget(limits).open(data) as archive:
+        names = _names(archive, limits)
+        for name in sorted(names, key=_natural_order):
+            with _naming(shown_name(name)):
+                content = archive.read(name)
+            yield name, content
+
+
+def _names(archive: Archive, limits: Limits) -> list[str]:
+    kind = kind_of_archive(archive)
+    if kind is not Kind.ZIP:
+        raise UnsupportedDocumentError(
+            f"this is one {kind.upper()} file, no archive of documents; upload it as one document"
+        )
+    names = list(_documents(archive))
+    if not names:
+        raise _no_document()
+    if len(names) > limits.documents:
+        raise LimitExceededError(
+            f"the archive holds {len(names):,} documents, and may become {limits.documents:,} at "
+            "once; upload it in parts"
+        )
+    return names
+
+
+def _no_document() -> UnsupportedDocumentError:
+    return UnsupportedDocumentError(f"the archive holds no document that is read; {TAKEN}")
+
+
+@contextmanager
+def _naming(shown: str) -> Iterator[None]:
+    """Say in a refusal which file it is about."""
+    try:
+        yield
+    except IngestError as error:
+        raise type(error)(f"in the archive's file {shown!r}: {error}") from error
 
 
 def _write_file(

@@ -1,8 +1,8 @@
-"""The parsing process: `python -I child.py PARENT SUFFIX LIMITS`, the document on standard input.
+"""The parsing process: `python -I child.py PARENT TASK SUFFIX LIMITS`, an upload as its input.
 
 First it gives up what it does not need: time, memory, files, the network, other programs. Then it
-reads, parses, and writes one JSON object to standard output. It prints nothing else: what a library
-says may hold a document's text.
+reads, parses or unpacks, and writes JSON to standard output; before it, files that it unpacked. It
+prints nothing else: what a library says may hold a document's text.
 """
 
 import ctypes
@@ -10,8 +10,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.ingest.limits import Limits
@@ -32,8 +33,8 @@ _LIBRARIES = tuple(f"{folder}/" for folder in (_ROOT, sys.prefix, sys.base_prefi
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
-def main(parent: int, suffix: str, limits_json: str) -> None:
-    """Parse standard input, and tell what came of it."""
+def main(parent: int, task: str, suffix: str, limits_json: str) -> None:
+    """Do a task on standard input, and tell what came of it."""
     sys.path.insert(0, _ROOT)
     from app.embedded.tether import die_with
     from app.ingest.limits import Limits
@@ -46,9 +47,9 @@ def main(parent: int, suffix: str, limits_json: str) -> None:
     die_with(parent)
     limits = Limits(**json.loads(limits_json))
     _limit_resources(limits)
-    told = _parse(suffix, limits)
     with result:
-        result.write(json.dumps(told | {"network": network}, ensure_ascii=False).encode())
+        told = _told(partial(_TASKS[task], suffix, limits, result))
+        result.write(json.dumps(told | {"network": network}, ensure_ascii=False).encode() + b"\n")
 
 
 def _leave_network() -> bool:
@@ -73,29 +74,47 @@ def _limit_resources(limits: "Limits") -> None:
         resource.setrlimit(kind, (most, most + (kind == resource.RLIMIT_CPU)))
 
 
-def _parse(suffix: str, limits: "Limits") -> dict[str, Any]:
+def _told(task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return _parse_refusing(suffix, limits)
+        return _told_refusal(task)
     except MemoryError:
         pass  # told below, when what filled the memory is gone
     return {"trouble": "memory"}
 
 
-def _parse_refusing(suffix: str, limits: "Limits") -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _told_refusal(task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     from app.ingest.errors import IngestError
-    from app.ingest.parsing import parse
 
-    sys.addaudithook(_refuse_event)
     try:
-        return {"parsed": asdict(parse(sys.stdin.buffer.read(), suffix, limits))}
+        return task()
     except IngestError as error:
         return {"refused": type(error).__name__, "message": str(error)}
     except MemoryError:
         raise
     except Exception as error:
         return {"trouble": "crash", "cause": type(error).__name__}
+
+
+def _parse(suffix: str, limits: "Limits", _: IO[bytes]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from app.ingest.parsing import parse
+
+    sys.addaudithook(_refuse_event)
+    return {"parsed": asdict(parse(sys.stdin.buffer.read(), suffix, limits))}
+
+
+def _unpack(_: str, limits: "Limits", result: IO[bytes]) -> dict[str, Any]:
+    from app.ingest.bundle import members
+
+    sys.addaudithook(_refuse_event)
+    for name, content in members(sys.stdin.buffer.read(), limits):
+        result.write(json.dumps({"name": name, "size_bytes": len(content)}).encode() + b"\n")
+        result.write(content)
+    return {}
+
+
+_TASKS = {"parse": _parse, "unpack": _unpack}
 
 
 def _refuse_event(event: str, arguments: tuple[Any, ...]) -> None:

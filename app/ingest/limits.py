@@ -25,6 +25,8 @@ class Limits:
     """An archive that unpacks to less may do so at any ratio."""
     entries: int = 5_000
     """Files in all archives."""
+    documents: int = 100
+    """Documents that one archive may become, if each of its files is to be one."""
     archive_nesting: int = 3
     """Archives inside one another; a DOCX, ODT or EPUB file counts as one."""
     element_nesting: int = 500

@@ -62,4 +62,5 @@ def too_deep(most: int) -> LimitExceededError:
 def _depth(steps: Iterable[int]) -> int:
     """Return the greatest rise of the sum; ends without a beginning sink it, and hide nothing."""
     sums = list(accumulate(steps, initial=0))
-    return max(map(sub, sums, accumulate(sums, min)))
+    deepest: int = max(map(sub, sums, accumulate(sums, min)))
+    return deepest

@@ -22,6 +22,7 @@ def test_readme_publishes_the_limits() -> None:
         f"{LIMITS.unpacked_bytes // MIB} MiB, and {LIMITS.unpacked_ratio} times their size where "
         f"that is more than {LIMITS.ratio_free_bytes // MIB} MiB",
         f"{LIMITS.entries:,}",
+        f"{LIMITS.documents}",
         f"{LIMITS.archive_nesting}",
         f"{LIMITS.element_nesting}",
         f"{LIMITS.pages:,}",

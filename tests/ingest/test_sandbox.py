@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.ingest import child, sandbox
+from app.ingest import capped, child
 from app.ingest.errors import DamagedDocumentError, IngestError, LimitExceededError
 from app.ingest.limits import LIMITS, MIB
 from app.ingest.sandbox import parse_file
@@ -112,7 +112,7 @@ def test_lying_process_refuses_its_document(
 ) -> None:
     """Whatever the process does, the document is refused and the process is gone."""
     feign(monkeypatch, tmp_path, code)
-    monkeypatch.setattr(sandbox, "_END_SECONDS", 0.2)
+    monkeypatch.setattr(capped, "_END_SECONDS", 0.2)
 
     with pytest.raises(DamagedDocumentError, match=message):
         parse_file(document, limits=replace(LIMITS, text_characters=1000))
