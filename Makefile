@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := .ci/constraints.txt
+GENERATORS := $(CURDIR)/$(VENV)/generators
+NODE_MODULES := .ci/contract/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint bench serve clean
+.PHONY: help demo test faults contract lint openapi client bench serve clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -15,11 +17,14 @@ demo: $(VENV)/.runtime  ## Serve, upload a document, train its memory, ask it; a
 	$(BIN)/python -m app.demo
 
 test: $(VENV)/.dev  ## Run all tests, the real model's included, on two cores
-	$(BIN)/python -m pytest -m "not faults" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not faults and not contract" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full disks, lost messages
 	$(BIN)/python -m pytest -m faults tests/faults
 	$(BIN)/python -m tests.faults --kills 200
+
+contract: $(VENV)/.dev $(VENV)/.generators $(NODE_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API
+	$(BIN)/python -m pytest -m contract tests/contract
 
 lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 	$(BIN)/ruff format --check .
@@ -27,6 +32,13 @@ lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/Dockerfile
+
+openapi: $(VENV)/.dev  ## Write the OpenAPI documents into app/openapi
+	$(BIN)/python -m app.openapi
+
+client: $(VENV)/.generators  ## Generate a Python client into build/lift-client
+	PATH="$(GENERATORS)/bin:$$PATH" openapi-python-client generate --overwrite \
+		--path app/openapi/openapi.json --config .ci/contract/client.yaml --output-path build/lift-client
 
 bench: $(VENV)/.dev  ## Measure speed, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
@@ -36,7 +48,7 @@ serve: $(VENV)/.runtime  ## Start the server on http://127.0.0.1:8000
 	$(BIN)/lift serve
 
 clean:  ## Remove the environment and all caches, but no data
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .ci/contract/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: pyproject.toml $(CONSTRAINTS)
@@ -48,3 +60,13 @@ $(VENV)/.runtime: pyproject.toml $(CONSTRAINTS)
 $(VENV)/.dev: $(VENV)/.runtime
 	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[dev]'
 	touch $@
+
+$(VENV)/.generators: .ci/contract/generators.txt | $(VENV)/.runtime
+	test -x $(GENERATORS)/bin/python || $(PYTHON) -m venv $(GENERATORS)
+	$(GENERATORS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# Without node, the tests that need it are skipped, with that reason.
+$(NODE_MODULES): .ci/contract/package.json .ci/contract/package-lock.json
+	if command -v npm >/dev/null; then \
+		npm ci --prefix .ci/contract --ignore-scripts --no-audit --no-fund --loglevel=error; fi

@@ -8,14 +8,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import BodyTooLargeError
 from app.problems import problem_response
 
-_MULTIPART_BYTES = 64 * 1024
+FORM_BYTES = 64 * 1024
+"""What may stand around and beside an uploaded file."""
+_UPLOADING = frozenset(["/documents", "/documents/batch"])
 _OTHER_BYTES = 1024 * 1024
 
 
 def body_limit(scope: Scope, max_document_bytes: int) -> int:
     """Return the largest body, in bytes, that a request may have."""
-    if scope["method"] == "POST" and scope["path"] == "/documents":
-        return max_document_bytes + _MULTIPART_BYTES
+    if scope["method"] == "POST" and scope["path"] in _UPLOADING:
+        return max_document_bytes + FORM_BYTES
     return _OTHER_BYTES
 
 

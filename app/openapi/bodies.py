@@ -14,16 +14,17 @@ from app.openapi.walking import (
 _STREAM = "text/event-stream"
 _FORM = "multipart/form-data"
 _BINARY = "application/octet-stream"
+_NAMED = {"properties", "oneOf", "anyOf"}
 _REF = "#/components/schemas/"
 
 
-def name_request_bodies(document: Json) -> None:
+def name_bodies(document: Json) -> None:
     """Give schemas that stand in place a name: generators make up their own otherwise."""
     known = document["components"].setdefault("schemas", {})
     for operation in operations_of(document):
-        for media in operation.body.get("requestBody", {}).get("content", {}).values():
+        for _, media in media_types_of(operation.body):
             schema = media.get("schema", {})
-            if "$ref" not in schema and "title" in schema and "properties" in schema:
+            if "title" in schema and _NAMED & schema.keys():
                 known |= _moved_definitions(schema)
                 known[schema["title"]] = schema
                 media["schema"] = {"$ref": _REF + schema["title"]}
@@ -34,10 +35,16 @@ def describe_streams(document: Json) -> None:
 
     FastAPI writes `itemSchema`, a word of OpenAPI 3.2, which generators for 3.1 refuse.
     """
+    known = document["components"].setdefault("schemas", {})
     for operation in operations_of(document):
         for name, media in media_types_of(operation.body):
             if name == _STREAM and "itemSchema" in media:
                 media["schema"] = media.pop("itemSchema")
+            if name == _STREAM and "$defs" in media["schema"]:
+                schema = media["schema"]
+                known |= _moved_definitions(schema)
+                known[schema["title"]] = schema
+                media["schema"] = {"$ref": _REF + schema["title"]}
 
 
 def describe_files(document: Json) -> None:

@@ -22,11 +22,13 @@ def describe(document: Json, limits: Limits) -> Json:
     document["security"] = [{name: []} for name in SECURITY_SCHEMES]
 
     refusals.describe_refusals(document)
-    bodies.name_request_bodies(document)
+    bodies.name_bodies(document)
     bodies.describe_streams(document)
     bodies.describe_files(document)
     bodies.forbid_null_in_text(document)
     schemas.drop_member_titles(document)
+    schemas.permit_repetition(document)
+    schemas.name_choices(document)
     schemas.state_limits(document, limits.max_document_bytes, limits.max_answer_tokens)
     operations.summarise(document)
     operations.open_health(document)

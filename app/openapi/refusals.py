@@ -8,6 +8,7 @@ from app.problems import MEDIA_TYPE, Problem
 
 _SCHEMAS = "#/components/schemas/"
 _ANYWHERE = (401, 403, 421, 429, 500, 503)
+_WITH_BODY = (400, 413, 422)
 _IN_HEALTH = (421, 500)
 _WITH_RETRY_AFTER = (429, 503)
 
@@ -35,7 +36,9 @@ def describe_refusals(document: Json) -> None:
 
 
 def _possible(operation: Operation) -> tuple[int, ...]:
-    return _IN_HEALTH if "health" in operation.body.get("tags", ()) else _ANYWHERE
+    if "health" in operation.body.get("tags", ()):
+        return _IN_HEALTH
+    return _ANYWHERE + (_WITH_BODY if "requestBody" in operation.body else ())
 
 
 def _dialect(operation: Operation) -> Json | None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from app.body_limit import FORM_BYTES
 from app.openapi.walking import Json, operations_of, parameters_of, schemas_of
 
 _REF = "#/components/schemas/"
@@ -19,12 +20,37 @@ def drop_member_titles(document: Json) -> None:
             parameter.get("schema", {}).pop("title", None)
 
 
+def permit_repetition(document: Json) -> None:
+    """Sets take what comes twice as what came once: to forbid it would be untrue."""
+    for schema in schemas_of(document):
+        schema.pop("uniqueItems", None)
+
+
+def name_choices(document: Json) -> None:
+    """Give a member's fixed choices the member's name; generators number them otherwise."""
+    known = document["components"]["schemas"]
+    found: dict[str, Json] = {}
+    for schema in schemas_of(document):
+        for member, value in schema.get("properties", {}).items():
+            name = "".join(word.capitalize() for word in member.split("_"))
+            for choices in filter(_are_choices, [value, *value.get("anyOf", [])]):
+                if name not in known and found.setdefault(name, dict(choices)) == choices:
+                    choices.clear()
+                    choices["$ref"] = _REF + name
+    for name, choices in found.items():
+        known[name] = choices | {"title": name}
+
+
 def state_limits(document: Json, max_document_bytes: int, max_answer_tokens: int) -> None:
     """Say the bounds that the settings set, so that a client sends nothing that is refused."""
-    schemas = document["components"]["schemas"]
-    text = schemas["TextUpload"]["properties"]["text"]
-    text |= {"minLength": 1, "maxLength": max_document_bytes}
-    for tokens in _numbers(schemas["Question"]["properties"]["max_tokens"]):
+    members = {
+        name: schema.get("properties", {})
+        for name, schema in document["components"]["schemas"].items()
+    }
+    members["TextUpload"]["text"] |= {"minLength": 1, "maxLength": max_document_bytes}
+    members["UploadFields"]["file"]["maxLength"] = max_document_bytes
+    members["UploadFields"]["options"]["maxLength"] = FORM_BYTES
+    for tokens in _numbers(members["Question"]["max_tokens"]):
         tokens["maximum"] = max_answer_tokens
 
 
@@ -35,6 +61,10 @@ def drop_unused(document: Json) -> None:
         for name in unused:
             del schemas[name]
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+
+
+def _are_choices(schema: Json) -> bool:
+    return schema.keys() == {"type", "enum"} and len(schema["enum"]) > 1
 
 
 def _numbers(schema: Json) -> list[Json]:

@@ -1,0 +1,72 @@
+"""Our own checks, which Schemathesis runs beside its own on every response."""
+
+import json
+from typing import Any
+
+import schemathesis
+from jsonschema import Draft202012Validator
+
+_BEYOND_SCHEMAS = {
+    "document_empty": "white space is text, too",
+    "document_unsupported": "what bytes are is told by looking at them",
+    "document_damaged": "likewise",
+    "document_protected": "likewise",
+    "document_undecodable": "likewise",
+    "document_too_large": "in bytes, whatever the characters",
+    "invalid_cursor": "it is opaque",
+    "invalid_option": "the method's own settings are not part of the interface",
+    "invalid_preset": "likewise",
+    "unknown_preset": "likewise",
+    "idempotency_key_reused": "the server remembers",
+    "too_many_tokens": "the settings limit it",
+    "question_too_long": "the model's window is counted in tokens",
+    "range_not_satisfiable": "it depends on the file",
+    "not_acceptable": "any Accept is well-formed",
+    "invalid_messages": "who speaks last",
+}
+"""Codes with which a request may be refused that keeps to its schema, and why no schema says so."""
+_INVALID_ALL_THE_SAME = {
+    ("create_key", "/body"): "without an owner the name has to be one",
+    ("create_key", "/body/name"): "printable characters are no regular expression",
+    ("create_document", "/body/options"): "text of a form that holds JSON",
+    ("create_document", "/body/title"): "white space around it does not count",
+    ("ask_document", "/body/question"): "likewise",
+    ("ask_document", "/body/history"): "likewise",
+    ("ask_document", "/body"): "whose turn it is, and contradictions between fields",
+}
+"""Fields that a request may be refused for as `invalid_request` all the same, and why."""
+
+
+@schemathesis.check
+def refusal_is_beyond_schemas(ctx: Any, response: Any, case: Any) -> None:
+    """Refuse what keeps to its schema only for what a schema cannot say."""
+    is_refused = response.status_code in (400, 406, 413, 415, 416, 422)
+    if not is_refused or case.meta is None or case.meta.generation.mode.is_negative:
+        return
+    problem = response.json()
+    if "error" in problem:
+        assert problem["error"]["param"], f"a valid chat was refused: {problem}"
+    elif problem["code"] != "invalid_request":
+        assert problem["code"] in _BEYOND_SCHEMAS, f"a valid request was refused: {problem}"
+    else:
+        operation = case.operation.definition.raw["operationId"]
+        fields = {(operation, each["pointer"]) for each in problem["errors"]}
+        assert fields <= _INVALID_ALL_THE_SAME.keys(), f"a valid request was refused: {problem}"
+
+
+@schemathesis.check
+def streamed_data_keeps_to_its_schema(ctx: Any, response: Any, case: Any) -> None:
+    """Hold the data of each event to the schema that clients are generated from.
+
+    Schemathesis itself reads the schema of a stream as that of a whole event, as OpenAPI 3.2 does.
+    """
+    kind = "".join(response.headers.get("content-type", [""])).partition(";")[0]
+    if kind != "text/event-stream":
+        return
+    document = case.operation.schema.raw_schema
+    content = case.operation.definition.raw["responses"]["200"]["content"]
+    name = content[kind]["schema"]["x-data"]
+    schema = {"$ref": name, "components": document["components"]}
+    for line in response.text.splitlines():
+        if line.startswith("data: ") and line != "data: [DONE]":
+            Draft202012Validator(schema).validate(json.loads(line.removeprefix("data: ")))
