@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,6 +22,7 @@ class PlayedServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.requests: list[tuple[str, bytes]] = []
+        self.headers: list[Message] = []
         self._bodies: dict[str, list[tuple[int, Any]]] = {}
 
     def play(self, request: str, *bodies: Any, status: int = 200) -> None:
@@ -36,6 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         request = f"{self.command} {self.path}"
+        self.server.headers.append(self.headers)
         length = int(self.headers.get("content-length", 0))
         self.server.requests.append((request, self.rfile.read(length)))
         status, body = self.server.next_body(request)

@@ -8,19 +8,48 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 
+OPEN = (
+    "lift: whoever reaches 0.0.0.0 could read and delete all: set LIFT_AUTH=keys, and make a key "
+    "with `lift keys create NAME`; without keys, listen on 127.0.0.1\n"
+)
 
-@pytest.mark.parametrize(("host", "num_warnings"), [("0.0.0.0", 1), ("127.0.0.1", 0)])
-def test_open_address_is_warned_of_in_one_line(
-    host: str, num_warnings: int, monkeypatch: pytest.MonkeyPatch
+
+@pytest.mark.parametrize("command", ["serve", "api"])
+@pytest.mark.parametrize("auth", [None, "off"])
+@pytest.mark.parametrize("by_option", [True, False])
+def test_open_address_without_keys_is_refused(
+    command: str,
+    auth: str | None,
+    by_option: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who lets other machines in is told that nobody has to log in."""
+    """Who lets other machines in has to ask them for keys, before anything is made or loaded."""
     monkeypatch.setenv("LIFT_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("LIFT_DATA_DIR", str(tmp_path / "data"))
+    if auth:
+        monkeypatch.setenv("LIFT_AUTH", auth)
+    if not by_option:
+        monkeypatch.setenv("LIFT_HOST", "0.0.0.0")
+    result = CliRunner().invoke(app, [command, *(["--host", "0.0.0.0"] if by_option else [])])
+
+    assert (result.exit_code, result.stderr) == (1, OPEN)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("host", "auth"), [("0.0.0.0", "keys"), ("127.0.0.1", "off")])
+def test_server_that_is_not_open_to_all_may_start(
+    host: str, auth: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With keys any address will do, without them this machine's own."""
+    monkeypatch.setenv("LIFT_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("LIFT_AUTH", auth)
     with socket.create_server((host, 0)) as taken:  # so that it ends before the model is loaded
         port = str(taken.getsockname()[1])
         result = CliRunner().invoke(app, ["api", "--host", host, "--port", port])
 
     assert result.exit_code == 1
-    assert result.stderr.count("no log-in in this version") == num_warnings
+    assert result.stderr.startswith(f"lift: port {port} on {host} is in use")
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])

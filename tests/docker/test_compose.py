@@ -101,6 +101,17 @@ def test_only_the_api_is_published_and_only_locally(services: dict[str, Any]) ->
     assert published == {"api": ["127.0.0.1:8000:8000"]}
 
 
+def test_api_that_listens_on_all_addresses_asks_for_keys(
+    dockerfile: str, services: dict[str, Any]
+) -> None:
+    """The image asks for keys, and the compose file does not take that back."""
+    environment = services["api"]["environment"]
+
+    assert "--host" in services["api"]["command"]
+    assert re.findall(r"LIFT_AUTH=(\w+)", dockerfile) == ["keys"]
+    assert "LIFT_AUTH" not in environment
+
+
 def test_no_password_is_written_down(services: dict[str, Any]) -> None:
     """The database's password is in no file: it comes from the environment or is drawn."""
     assert "POSTGRES_PASSWORD" not in services["postgres"]["environment"]
