@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing, suppress
+from dataclasses import replace
 from threading import Event
 from typing import Final, Self
 
@@ -32,10 +33,11 @@ class Answering:
     def __init__(
         self, answerer: Answerer, ask: Ask, limiter: CapacityLimiter, request: Request
     ) -> None:
-        self._answerer, self._ask, self._limiter = answerer, ask, limiter
         self._request = request
         self._said: asyncio.Queue[Piece | Reply | Exception] = asyncio.Queue()
         self._gone = Event()
+        self._ask = replace(ask, is_wanted=lambda: not self._gone.is_set())
+        self._answerer, self._limiter = answerer, limiter
 
     async def __aenter__(self) -> Self:
         """Begin, as soon as one of the limiter's threads is free."""

@@ -19,8 +19,12 @@ def find_pairs(session: Session, owner: str, document_id: str) -> Sequence[QAPai
     Raises:
         DocumentNotFoundError: its owner has none with this id.
     """
-    job = documents.get(session, owner, document_id).job
-    written = select(QAPairRow).where(QAPairRow.job_id == job.id)
+    return pairs_of(session, documents.get(session, owner, document_id).job.id)
+
+
+def pairs_of(session: Session, job_id: str) -> Sequence[QAPairRow]:
+    """Return the pairs that were written for a job, in the document's order."""
+    written = select(QAPairRow).where(QAPairRow.job_id == job_id)
     return session.scalars(written.order_by(QAPairRow.start, QAPairRow.id)).all()
 
 
@@ -28,6 +32,12 @@ def require_text(overview: Overview) -> None:
     """Refuse a document that was not parsed yet."""
     if overview.document.num_characters is None:
         raise refusal(overview)
+
+
+def text_tag(overview: Overview) -> str:
+    """Return the entity tag of a document's text, which never changes once it is there."""
+    document = overview.document
+    return f'"{document.sha256[:32]}-{document.num_characters}"'
 
 
 def read_text(store: Store, document_id: str) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 
-def _require_number(value: Any) -> Any:
+def require_number(value: Any) -> Any:
+    """Refuse text and flags in place of a number."""
     if isinstance(value, bool | str | bytes):
         raise ValueError("a number is required")
     return value
@@ -21,6 +22,6 @@ def read_form_value(value: Any) -> Any:
         return value
 
 
-Whole = Annotated[int, BeforeValidator(_require_number)]
-Real = Annotated[float, BeforeValidator(_require_number)]
+Whole = Annotated[int, BeforeValidator(require_number)]
+Real = Annotated[float, BeforeValidator(require_number)]
 Flag = Annotated[bool, Field(strict=True)]

@@ -18,6 +18,7 @@ from app.body_limit import BodyLimit, body_limit
 from app.db import Database
 from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
+from app.library import Library
 from app.limits import Asks
 from app.logs import configure_logging
 from app.openai.slashes import ForgivenSlashes
@@ -95,7 +96,7 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
     dispatcher, rates = Dispatcher(broker_url, settings.job_timeout_seconds), Rates(broker_url)
     store = open_store(settings)
     answerer = answerer_factory(settings)
-    services = Services(settings, database, store, dispatcher, answerer, rates)
+    services = Services(settings, database, store, dispatcher, answerer, rates, Library(store))
     sweeper = Sweeper(
         database,
         dispatcher,

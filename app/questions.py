@@ -1,63 +1,96 @@
-"""One question on one document: which files it needs, and what can stand in its way."""
+"""One question on one document: what it needs, what can stand in its way, what is answered."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
 
-from app import contents, documents, errors
+from app import contents, documents, errors, parsing
 from app.documents import Overview
 from app.engine.answerer import (
     AdapterFile,
     Answerer,
     Ask,
+    Context,
     EngineError,
     Piece,
     QuestionTooLongError,
     Reply,
+    Sampling,
+    Speaker,
+    Turn,
     UnusableAdapterError,
-    collect,
 )
-from app.schemas import MemoryUse, Question
+from app.evidence import find_evidence
+from app.library import IndexedText
+from app.lift.passages import Passage
+from app.models import JobState, QAPairRow
+from app.question_views import (
+    Answer,
+    Evidence,
+    MemoryState,
+    MemoryUse,
+    Question,
+    Timings,
+    Usage,
+    finite,
+)
+from app.services import Services
 from app.storage import DamagedFileError, Store
 
 _DEFAULT_TOKENS = 64
+_TOKENS_A_PASSAGE = 12
+"""Fewer than any two neighbours have on average, in whatever tokens: more passages never fit."""
 _log = structlog.get_logger()
 
 
-def prepare(
-    session: Session,
-    store: Store,
-    owner: str,
-    document_id: str,
-    question: Question,
-    max_tokens: int,
-) -> Ask:
-    """Gather what the engine needs; the session may be closed before the question is answered.
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A question that the engine can be asked, with what its answer is told beside."""
+
+    ask: Ask
+    memory: MemoryState
+    adapter_version: int | None
+    evidence: tuple[Evidence, ...] | None
+    """None if nobody asked for it."""
+
+    def answer(self, reply: Reply) -> Answer:
+        """Show the reply."""
+        return Answer(
+            answer=reply.text,
+            memory_share=finite(reply.memory_share),
+            memory=self.memory,
+            context=self.ask.context,
+            finish_reason=reply.finish_reason,
+            evidence=None if self.evidence is None else list(self.evidence),
+            usage=Usage.of(reply),
+            timings=Timings.of(reply),
+            adapter_sha256=self.ask.adapter.sha256 if self.ask.adapter else None,
+            adapter_version=self.adapter_version,
+        )
+
+
+def prepare(services: Services, owner: str, document_id: str, question: Question) -> Inquiry:
+    """Gather what the engine needs; a text that no worker had time for is parsed here.
+
+    No transaction is open while anything takes long.
 
     Raises:
-        ApiError: no such document, its memory is not ready, or the answer would be too long.
+        ApiError: no such document, its memory or its text is not there, or the answer would be too
+            long.
+        StoreError: the store cannot be reached.
     """
-    asked_tokens = question.max_tokens or min(_DEFAULT_TOKENS, max_tokens)
-    if asked_tokens > max_tokens:
-        raise errors.TooManyTokensError(f"max_tokens is at most {max_tokens} on this server")
-    overview = documents.get(session, owner, document_id)
-    contents.require_text(overview)
-    uses_memory = question.memory is MemoryUse.REQUIRED
-    return Ask(
-        question=question.question,
-        document_id=document_id,
-        read_text=partial(contents.read_text, store, document_id),
-        method=documents.method_of(overview),
-        adapter=_adapter_file(overview, store) if uses_memory else None,
-        max_tokens=asked_tokens,
-    )
-
-
-def answer(answerer: Answerer, ask: Ask) -> Reply:
-    """Ask the engine, and wait for all of the answer; raises what `stream` does."""
-    return collect(stream(answerer, ask))
+    with services.database.reading() as session:
+        overview = documents.get(session, owner, document_id)
+        inquiry = _inquire(services, overview, question)
+        pairs = _pairs(session, overview) if question.evidence else ()
+    if overview.document.num_characters is None:
+        parsing.parse_now(services.database, services.store, document_id)
+    if question.evidence or inquiry.ask.context is Context.RETRIEVED:
+        inquiry = _look_up(inquiry, question, services.library.get(document_id), pairs)
+    return inquiry
 
 
 def stream(answerer: Answerer, ask: Ask) -> Generator[Piece | Reply, None, None]:
@@ -84,8 +117,69 @@ def stream(answerer: Answerer, ask: Ask) -> Generator[Piece | Reply, None, None]
         raise errors.EngineUnavailableError(str(error)) from error
 
 
+def _inquire(services: Services, overview: Overview, question: Question) -> Inquiry:
+    memory = _memory_state(overview, question)
+    document_id, store = overview.document.id, services.store
+    usual = Context.RETRIEVED if memory is MemoryState.PENDING else Context.TRUNCATED
+    ask = Ask(
+        question=question.question,
+        document_id=document_id,
+        read_text=partial(contents.read_text, store, document_id),
+        method=documents.method_of(overview),
+        adapter=_adapter_file(overview, store) if memory is MemoryState.USED else None,
+        max_tokens=_num_tokens(question, services.settings.max_answer_tokens),
+        context=question.context or usual,
+        history=tuple(Turn(Speaker(turn.role), turn.content) for turn in question.history),
+        sampling=Sampling(
+            question.temperature, question.top_p, question.seed, tuple(question.stop)
+        ),
+    )
+    version = overview.answering.version if ask.adapter and overview.answering else None
+    return Inquiry(ask, memory, version, evidence=None)
+
+
+def _memory_state(overview: Overview, question: Question) -> MemoryState:
+    """Say whether the memory is used; refuse what would leave nothing to answer from."""
+    job = overview.job
+    if question.memory is not MemoryUse.OFF and overview.adapter:
+        return MemoryState.USED
+    is_hopeless = job.state == JobState.FAILED and overview.document.num_characters is None
+    if question.memory is MemoryUse.OFF and not is_hopeless:
+        return MemoryState.OFF
+    is_coming = job.state in (JobState.QUEUED, JobState.RUNNING)
+    needs_memory = question.context is Context.NONE or question.memory is MemoryUse.REQUIRED
+    if is_coming and not needs_memory:
+        return MemoryState.PENDING
+    raise contents.refusal(overview)
+
+
+def _num_tokens(question: Question, most: int) -> int:
+    wanted = question.max_tokens or min(_DEFAULT_TOKENS, most)
+    if wanted > most:
+        raise errors.TooManyTokensError(f"max_tokens is at most {most} on this server")
+    return wanted
+
+
 def _adapter_file(overview: Overview, store: Store) -> AdapterFile:
-    if overview.adapter is None:
-        raise contents.refusal(overview)
+    assert overview.adapter
     key, sha256 = overview.adapter.store_key, overview.adapter.sha256
     return AdapterFile(partial(store.fetch, key, sha256), sha256)
+
+
+def _pairs(session: Session, overview: Overview) -> Sequence[QAPairRow]:
+    return contents.pairs_of(session, (overview.answering or overview.job).id)
+
+
+def _look_up(
+    inquiry: Inquiry, question: Question, indexed: IndexedText, pairs: Sequence[QAPairRow]
+) -> Inquiry:
+    earlier = [turn.content for turn in question.history if turn.role is Speaker.USER]
+    words = " ".join([*earlier[-1:], question.question])  # "and when?" says little by itself
+    evidence = (
+        find_evidence(indexed, question.question, words, pairs) if question.evidence else None
+    )
+    passages: tuple[Passage, ...] = ()
+    if inquiry.ask.context is Context.RETRIEVED:
+        most = inquiry.ask.method.context_tokens // _TOKENS_A_PASSAGE + 1
+        passages = tuple(ranked.passage for ranked in indexed.ranking.ranked(words, most))
+    return replace(inquiry, ask=replace(inquiry.ask, passages=passages), evidence=evidence)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.db import Database
 from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
+from app.library import Library
 from app.rates import Rates
 from app.settings import Settings
 from app.storage import Store
@@ -20,3 +21,4 @@ class Services:
     dispatcher: Dispatcher
     answerer: Answerer
     rates: Rates
+    library: Library

@@ -3,14 +3,12 @@
 A text never changes once it is there: offsets of pairs and passages point into it.
 """
 
-from io import BytesIO
-
 from app import attempts
 from app.db import Database
-from app.ingest.sandbox import parse_file
 from app.leases import Lease
 from app.models import Document
-from app.storage import Store, outline_key, source_key, text_key
+from app.parsing import parse
+from app.storage import Store, text_key
 from workers.patience import write_patiently
 from workers.reporter import Reporter
 
@@ -45,10 +43,7 @@ def _earlier_text(store: Store, document: Document) -> str | None:
 
 
 def _parse(store: Store, document: Document, reporter: Reporter) -> str:
-    with store.fetch(source_key(document.id), document.sha256) as path:
-        parsed = parse_file(path, document.filename or "")
-    store.put(outline_key(document.id), BytesIO(parsed.to_json()))
-    store.put(text_key(document.id), BytesIO(parsed.text.encode()))
+    parsed = parse(store, document)
     if parsed.left_out:
         names = ", ".join(parsed.left_out[:_MOST_NAMES])
         more = len(parsed.left_out) - _MOST_NAMES

@@ -7,10 +7,11 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 
 from app.answering import Answering
-from app.engine.answerer import Ask, Piece, Reply
+from app.engine.answerer import Piece, Reply
 from app.openai.completions import ChatUsage, LiftDetails
 from app.openai.likelihoods import Logprobs
 from app.openai.marks import Marks
+from app.questions import Inquiry
 
 
 class Delta(BaseModel):
@@ -46,7 +47,7 @@ class ChatCompletionChunk(BaseModel):
 
 async def stream_chunks(
     marks: Marks,
-    ask: Ask,
+    inquiry: Inquiry,
     answering: Answering,
     first: Piece | Reply | None,
     refuse: Callable[[Exception], Awaitable[bytes]],
@@ -62,15 +63,15 @@ async def stream_chunks(
     while not isinstance(said, Reply):
         if said is None:
             yield format_sse_event(comment="ping")
-        elif said.text or ask.num_logprobs is not None:
-            yield _frame(marks, [_choice(Logprobs.of(ask, [said]), content=said.text)])
+        elif said.text or inquiry.ask.num_logprobs is not None:
+            yield _frame(marks, [_choice(Logprobs.of(inquiry.ask, [said]), content=said.text)])
         try:
             said = await answering.hear()
         except Exception as error:  # the stream's edge: its status has left long ago
             yield format_sse_event(data_str=(await refuse(error)).decode())
             return
     ending = [_choice(None, said.finish_reason)]
-    yield _frame(marks, ending, lift=LiftDetails.of(ask, said))
+    yield _frame(marks, ending, lift=LiftDetails.of(inquiry, said))
     if with_usage:
         yield _frame(marks, [], usage=ChatUsage.of(said))
     yield format_sse_event(data_str="[DONE]")

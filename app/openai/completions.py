@@ -5,10 +5,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.engine.answerer import Ask, Piece, Reply
+from app.engine.answerer import Piece, Reply
 from app.openai.likelihoods import Logprobs
 from app.openai.marks import Marks
-from app.schemas import Answer
+from app.questions import Inquiry
 
 
 class ChatUsage(BaseModel):
@@ -38,9 +38,9 @@ class LiftDetails(BaseModel):
     adapter_sha256: str | None
 
     @classmethod
-    def of(cls, ask: Ask, reply: Reply) -> Self:
+    def of(cls, inquiry: Inquiry, reply: Reply) -> Self:
         """Show how an answer came about."""
-        return cls.model_validate(Answer.of(ask, reply))
+        return cls.model_validate(inquiry.answer(reply))
 
 
 class AssistantMessage(BaseModel):
@@ -75,19 +75,19 @@ class ChatCompletion(BaseModel):
     lift: LiftDetails
 
     @classmethod
-    def of(cls, marks: Marks, ask: Ask, pieces: Sequence[Piece], reply: Reply) -> Self:
+    def of(cls, marks: Marks, inquiry: Inquiry, pieces: Sequence[Piece], reply: Reply) -> Self:
         """Show an answer."""
         message = AssistantMessage(role="assistant", content=reply.text, refusal=None)
         choice = Choice(
             index=0,
             message=message,
-            logprobs=Logprobs.of(ask, pieces),
+            logprobs=Logprobs.of(inquiry.ask, pieces),
             finish_reason=reply.finish_reason,
         )
         return cls(
             object="chat.completion",
             choices=[choice],
             usage=ChatUsage.of(reply),
-            lift=LiftDetails.of(ask, reply),
+            lift=LiftDetails.of(inquiry, reply),
             **marks._asdict(),
         )

@@ -13,7 +13,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.schemas import MemoryUse
+from app.question_views import MemoryUse
 
 _LARGEST_SEED = 2**63 - 1
 

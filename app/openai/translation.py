@@ -6,14 +6,13 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
-
 from app import errors, questions
-from app.engine.answerer import Ask, Sampling, Speaker, Turn
+from app.engine.answerer import Sampling, Speaker, Turn
 from app.openai.errors import InvalidMessagesError, ModelNotFoundError
 from app.openai.requests import ChatMessage, ChatRequest
-from app.schemas import Question
-from app.storage import Store
+from app.question_views import Question
+from app.questions import Inquiry
+from app.services import Services
 
 _DEFAULT_TOKENS = 512
 _INSTRUCTIONS = ("system", "developer")
@@ -29,9 +28,7 @@ class Conversation(NamedTuple):
     question: str
 
 
-def prepare(
-    session: Session, store: Store, owner: str, request: ChatRequest, max_tokens: int
-) -> Ask:
+def prepare(services: Services, owner: str, request: ChatRequest) -> Inquiry:
     """Gather what the engine needs.
 
     Raises:
@@ -42,11 +39,12 @@ def prepare(
     asked_tokens = request.max_completion_tokens or request.max_tokens or _DEFAULT_TOKENS
     question = Question(
         question=conversation.question,
-        max_tokens=min(asked_tokens, max_tokens),
+        max_tokens=min(asked_tokens, services.settings.max_answer_tokens),
         memory=request.lift.memory,
+        evidence=False,
     )
     try:
-        ask = questions.prepare(session, store, owner, request.model, question, max_tokens)
+        inquiry = questions.prepare(services, owner, request.model, question)
     except (
         errors.DocumentNotFoundError,
         errors.DocumentNotReadyError,
@@ -54,13 +52,14 @@ def prepare(
         errors.DocumentCancelledError,
     ) as error:
         raise no_model(request.model, error) from error
-    return replace(
-        ask,
+    ask = replace(
+        inquiry.ask,
         history=conversation.history,
         system=conversation.system,
         sampling=_sampling(request),
         num_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
     )
+    return replace(inquiry, ask=ask)
 
 
 def read_conversation(messages: Sequence[ChatMessage]) -> Conversation:

@@ -3,13 +3,12 @@
 from functools import partial
 from typing import Any, Final
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
-from app.deps import AnsweringDep, AskerDep, CallerDep, ReaderDep, ServicesDep
-from app.engine.answerer import Ask
+from app.deps import AnsweringDep, AskerDep, AskingLimiterDep, CallerDep, ReaderDep, ServicesDep
 from app.openai import models
 from app.openai.chunks import stream_chunks
 from app.openai.completions import ChatCompletion
@@ -19,7 +18,6 @@ from app.openai.models import Model, ModelList
 from app.openai.requests import ChatRequest
 from app.openai.translation import prepare
 from app.problems import handle_exception
-from app.services import Services
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": RefusalBody} for status in (400, 404, 409, 413)
@@ -48,26 +46,23 @@ async def create_chat_completion(
     chat: ChatRequest,
     caller: AskerDep,
     services: ServicesDep,
+    limiter: AskingLimiterDep,
     begin: AnsweringDep,
     request: Request,
 ) -> ChatCompletion | Response:
     """Ask a document as a model; with `stream`, the answer comes in chunks."""
-    ask = await run_in_threadpool(_prepare, services, caller.owner, chat)
-    marks = Marks.new(ask, services.answerer)
-    answering = await begin(ask)
+    inquiry = await to_thread.run_sync(
+        partial(prepare, services, caller.owner, chat), limiter=limiter
+    )
+    marks = Marks.new(inquiry.ask, services.answerer)
+    answering = await begin(inquiry.ask)
     if not chat.stream:
-        return ChatCompletion.of(marks, ask, *await answering.hear_all())
+        return ChatCompletion.of(marks, inquiry, *await answering.hear_all())
     first = await answering.hear()  # what is refused before has a status of its own
     chunks = stream_chunks(
-        marks, ask, answering, first, partial(_refuse, request), with_usage=chat.wants_usage
+        marks, inquiry, answering, first, partial(_refuse, request), with_usage=chat.wants_usage
     )
     return EventSourceResponse(chunks, headers=_STREAM_HEADERS)
-
-
-def _prepare(services: Services, owner: str, chat: ChatRequest) -> Ask:
-    max_tokens = services.settings.max_answer_tokens
-    with services.database.reading() as session:  # closed before the model starts to think
-        return prepare(session, services.store, owner, chat, max_tokens)
 
 
 async def _refuse(request: Request, error: Exception) -> bytes:

@@ -1,34 +1,66 @@
-"""`/documents/{document_id}/ask`: one question, one answer."""
+"""`/documents/{document_id}/ask`: one question, one answer, whole or as it comes."""
 
 from functools import partial
+from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Request
+from fastapi.sse import EventSourceResponse
+from starlette.responses import Response
 
 from app import questions
-from app.deps import AskerDep, AskingLimiterDep, ServicesDep
-from app.problems import problem_responses
-from app.schemas import Answer, Question
-from app.services import Services
+from app.answer_streams import stream_answer
+from app.deps import AnsweringDep, AskerDep, AskingLimiterDep, ServicesDep
+from app.problems import handle_exception, problem_responses
+from app.question_views import Answer, AnswerEvent, Question
+
+_JSON, _STREAM = "application/json", "text/event-stream"
+_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; as a stream, in pieces of it and, at the end, as a whole",
+        "content": {_STREAM: {"schema": AnswerEvent.model_json_schema()}},
+    }
+}
 
 router = APIRouter(tags=["questions"])
 
 
-@router.post("/documents/{document_id}/ask", responses=problem_responses(404, 409, 413, 422, 503))
+@router.post(
+    "/documents/{document_id}/ask",
+    response_model=Answer,
+    responses=_ANSWERED | problem_responses(404, 409, 413, 422, 503),
+)
 async def ask_document(
     document_id: str,
     question: Question,
     caller: AskerDep,
     services: ServicesDep,
     limiter: AskingLimiterDep,
-) -> Answer:
-    """Ask a document; the answer comes from its memory and its truncated text."""
-    ask = partial(_ask, services, caller.owner, document_id, question)
-    return await to_thread.run_sync(ask, limiter=limiter)
+    begin: AnsweringDep,
+    request: Request,
+    accept: str = Header(_JSON, include_in_schema=False),
+) -> Answer | Response:
+    """Ask a document; the answer comes from its memory, its text, or both.
+
+    With `stream`, or if only `text/event-stream` is accepted, it comes as it is made.
+    """
+    gather = partial(questions.prepare, services, caller.owner, document_id, question)
+    inquiry = await to_thread.run_sync(gather, limiter=limiter)
+    answering = await begin(inquiry.ask)
+    if not (question.stream or _accepts_stream_only(accept)):
+        _, reply = await answering.hear_all()
+        return inquiry.answer(reply)
+    first = await answering.hear()  # what is refused before has a status of its own
+    refuse = partial(_refuse, request)
+    events = stream_answer(inquiry, answering, first, refuse, token_shares=question.token_shares)
+    return EventSourceResponse(events, headers=_STREAM_HEADERS)
 
 
-def _ask(services: Services, owner: str, document_id: str, question: Question) -> Answer:
-    max_tokens = services.settings.max_answer_tokens
-    with services.database.reading() as session:  # closed before the model starts to think
-        ask = questions.prepare(session, services.store, owner, document_id, question, max_tokens)
-    return Answer.of(ask, questions.answer(services.answerer, ask))
+def _accepts_stream_only(accept: str) -> bool:
+    accepted = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    return _STREAM in accepted and _JSON not in accepted
+
+
+async def _refuse(request: Request, error: Exception) -> bytes:
+    return bytes((await handle_exception(request, error)).body)
