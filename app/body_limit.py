@@ -11,14 +11,15 @@ from app.problems import problem_response
 FORM_BYTES = 64 * 1024
 """What may stand around and beside an uploaded file."""
 _UPLOADING = frozenset(["/documents", "/documents/batch"])
-_OTHER_BYTES = 1024 * 1024
+BODY_BYTES = 1024 * 1024
+"""Of all other requests."""
 
 
 def body_limit(scope: Scope, max_document_bytes: int) -> int:
     """Return the largest body, in bytes, that a request may have."""
     if scope["method"] == "POST" and scope["path"] in _UPLOADING:
         return max_document_bytes + FORM_BYTES
-    return _OTHER_BYTES
+    return BODY_BYTES
 
 
 class BodyLimit:

@@ -8,13 +8,16 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Header, Query, Request
 from sqlalchemy.orm import Session
 
-from app import streams, uploads
+from app import batches, streams, uploads
 from app.answering import Answering
 from app.callers import Caller, Scope
 from app.clock import utc_now
+from app.conditional import IfNoneMatch, holds
+from app.document_views import DocumentDetail
 from app.engine.answerer import Ask
 from app.errors import KeysOffError
 from app.idempotency import Keyed, Once, begin_once, sha256_of_request
+from app.ingest.unpacking import Member
 from app.intake import Upload
 from app.limits import Asks
 from app.services import Services
@@ -86,6 +89,26 @@ async def get_upload(request: Request, services: ServicesDep) -> AsyncIterator[U
         yield upload
 
 
+async def get_archive(request: Request, services: ServicesDep) -> AsyncIterator[Upload]:
+    """Give the archive that the request uploads."""
+    async for archive in uploads.read_archive(request, services.settings.preset):
+        yield archive
+
+
+ArchiveDep = Annotated[Upload, Depends(get_archive)]
+
+
+async def lend_members(request: Request, archive: ArchiveDep) -> AsyncIterator[list[Member]]:
+    """Lend the files of the archive until the response has left."""
+    limiter = request.app.state.unpacking_limiter
+    assert isinstance(limiter, CapacityLimiter)
+    async with batches.lend_members(archive, limiter) as members:
+        yield members
+
+
+MembersDep = Annotated[list[Member], Depends(lend_members)]
+
+
 def get_asking_limiter(request: Request) -> CapacityLimiter:
     """Return the threads that wait for answers: their own, so that others never wait for them."""
     limiter = request.app.state.asking_limiter
@@ -133,9 +156,17 @@ async def wait_for_change(
         float,
         Query(ge=0, le=60, description="Seconds to wait for another status, stage or progress"),
     ] = 0,
+    if_none_match: IfNoneMatch = None,
 ) -> None:
-    """Wait, if that is wished for, until the document changes."""
-    if wait:
+    """Wait, if that is wished for, until the document changes; not if what is known is outdated."""
+
+    def is_outdated(session: Session) -> bool:
+        detail = DocumentDetail.read(session, caller.owner, document_id, utc_now())
+        return not holds(detail.tag, if_none_match)
+
+    if not wait:
+        return
+    if if_none_match is None or not await watch.read(services.database, is_outdated):
         await streams.wait_for_change(watch, services.database, caller.owner, document_id, wait)
 
 
@@ -182,6 +213,18 @@ def get_upload_once(
     return _begin_once(request, caller, session, services, key, asked)
 
 
+def get_archive_once(
+    request: Request,
+    archive: ArchiveDep,
+    caller: CallerDep,
+    session: WriterDep,
+    services: ServicesDep,
+    key: IdempotencyKeyHeader = None,
+) -> Once:
+    """Give what answers an archive that may come twice, told apart by what is uploaded."""
+    return get_upload_once(request, archive, caller, session, services, key)
+
+
 def _begin_once(
     request: Request,
     caller: Caller,
@@ -199,3 +242,4 @@ def _begin_once(
 
 OnceDep = Annotated[Once, Depends(get_once)]
 UploadOnceDep = Annotated[Once, Depends(get_upload_once)]
+ArchiveOnceDep = Annotated[Once, Depends(get_archive_once)]

@@ -147,6 +147,16 @@ class AdapterUnusableError(ApiError):
     code, status = "adapter_unusable", 409
 
 
+class RangeNotSatisfiableError(ApiError):
+    """The file has not the bytes that Range asks for."""
+
+    code, status = "range_not_satisfiable", 416
+
+    def __init__(self, detail: str, size_bytes: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Content-Range": f"bytes */{size_bytes}"}
+
+
 class BodyTooLargeError(ApiError):
     """The request's body is too large."""
 
@@ -157,6 +167,12 @@ class DocumentTooLargeError(ApiError):
     """The document is too large."""
 
     code, status = "document_too_large", 413
+
+
+class DocumentOverLimitError(ApiError):
+    """Reading the document takes more than a document may take."""
+
+    code, status = "document_over_limit", 413
 
 
 class UnsupportedContentTypeError(ApiError):

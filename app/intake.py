@@ -62,6 +62,23 @@ def create(
             has no room for it, or its owner has none.
         StoreError: the store cannot be reached.
     """
+    kept = keep(session, store, caller, upload, max_bytes, now)
+    return queue(session, store, caller, kept, now)
+
+
+class Kept(NamedTuple):
+    """An upload whose bytes are in the store."""
+
+    upload: Upload
+    method: MethodConfig
+    document: Document
+    """A row that the database does not have yet."""
+
+
+def keep(
+    session: Session, store: Store, caller: Caller, upload: Upload, max_bytes: int, now: datetime
+) -> Kept:
+    """Do the first half of `create`, all that needs no database."""
     method = method_settings.resolve(upload.preset, upload.options)
     text = check_content(upload.content, max_bytes)
     filename = clean_filename(upload.filename)
@@ -79,8 +96,14 @@ def create(
         owner=caller.owner,
         created_at=now,
     )
+    return Kept(upload, method, document)
+
+
+def queue(session: Session, store: Store, caller: Caller, kept: Kept, now: datetime) -> Taken:
+    """Do the second half of `create`."""
+    upload, method, document = kept
     if same := _add_unless_known(session, document):
-        after_commit(session, partial(documents.discard, store, document_id))
+        after_commit(session, partial(documents.discard, store, document.id))
         return Taken(same, is_new=False)
     limits.require_room(session, caller, document)
     limits.require_training(session, caller, now)

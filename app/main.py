@@ -11,13 +11,17 @@ from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from app import batches
 from app.access import Access
 from app.body_limit import BodyLimit, body_limit
 from app.db import Database
 from app.dispatch import Dispatcher
 from app.engine.answerer import Answerer
+from app.idempotency import AnsweredBefore
 from app.library import Library
 from app.limits import Asks
 from app.logs import configure_logging
@@ -29,6 +33,7 @@ from app.own_host import OwnHost, own_hosts
 from app.problems import handle_exception
 from app.rates import Rates
 from app.request_ids import RequestIds
+from app.routes import batches as batch_routes
 from app.routes import documents, events, health, keys, openai, questions, versions
 from app.services import Services
 from app.settings import Settings
@@ -66,9 +71,12 @@ def create_app(
         redoc_url=None,
         lifespan=_lifespan(settings, answerer_factory or load_resident_answerer),
         generate_unique_id_function=_operation_id,
-        exception_handlers=dict.fromkeys(_REFUSALS, handle_exception),
+        exception_handlers={
+            **dict.fromkeys(_REFUSALS, handle_exception),
+            AnsweredBefore: _answer_again,
+        },
     )
-    for routes in (documents, versions, events, questions, openai, keys, health):
+    for routes in (documents, batch_routes, versions, events, questions, openai, keys, health):
         app.include_router(routes.router)
     app.state.watch, app.state.asks = Watch(), Asks()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
@@ -122,6 +130,11 @@ class _Api(DescribedApi):
         return RequestIds(super().build_middleware_stack())
 
 
+async def _answer_again(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AnsweredBefore)
+    return error.response
+
+
 def _lifespan(
     settings: Settings, answerer_factory: AnswererFactory
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -132,6 +145,7 @@ def _lifespan(
         async with starting as services:
             app.state.services = services
             app.state.asking_limiter = CapacityLimiter(_MOST_WAITING_QUESTIONS)
+            app.state.unpacking_limiter = CapacityLimiter(batches.MOST_AT_ONCE)
             yield
 
     return lifespan

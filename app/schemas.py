@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints, field_validator
+
+from app.json_values import Flag, Whole, read_form_value
 
 Title = Annotated[
     str,
@@ -18,28 +20,37 @@ class _Request(BaseModel):
 
 
 class _Order(_Request):
-    priority: int = Field(0, ge=-100, le=100, description="Of all that wait, the greatest go first")
+    priority: Whole = Field(
+        0, ge=-100, le=100, description="Of all that wait, the greatest go first"
+    )
     device_kind: Literal["cpu", "cuda"] | None = Field(
         None, description="Only such devices train it; null lets any"
     )
 
 
 class _Intake(_Order):
-    duplicate: bool = Field(
+    duplicate: Flag = Field(
         False,
         description="Whether to take it in once more although the same bytes came with the same "
         "settings before; else the answer is that document, with the title that it has",
     )
 
 
-class UploadFields(_Intake):
-    """What may stand beside the file of a multipart upload."""
+class ArchiveFields(_Intake):
+    """What may stand beside an archive whose files are to become documents."""
 
-    title: Title | None = None
     preset: Preset | None = None
     options: Json[dict[str, Any]] = Field(
         default_factory=dict, description="Method options, as a JSON object"
     )
+
+    _read_texts = field_validator("priority", "duplicate", mode="before")(read_form_value)
+
+
+class UploadFields(ArchiveFields):
+    """What may stand beside the file of a multipart upload."""
+
+    title: Title | None = None
 
 
 class TextUpload(_Intake):

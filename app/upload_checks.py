@@ -11,6 +11,7 @@ from app.ingest.errors import (
     DamagedDocumentError,
     EmptyDocumentError,
     IngestError,
+    LimitExceededError,
     ProtectedDocumentError,
     UndecodableDocumentError,
     UnsupportedDocumentError,
@@ -22,6 +23,7 @@ _log = structlog.get_logger()
 _REFUSALS: Mapping[type[IngestError], type[errors.ApiError]] = {
     DamagedDocumentError: errors.DocumentDamagedError,
     EmptyDocumentError: errors.DocumentEmptyError,
+    LimitExceededError: errors.DocumentOverLimitError,
     ProtectedDocumentError: errors.DocumentProtectedError,
     UndecodableDocumentError: errors.DocumentUndecodableError,
     UnsupportedDocumentError: errors.DocumentUnsupportedError,
@@ -43,9 +45,14 @@ def check_content(content: BinaryIO, max_bytes: int) -> str:
     try:
         opening = screen(content)
     except IngestError as error:
-        raise _REFUSALS[type(error)](str(error)) from error
+        raise refusal_of(error) from error
     content.seek(0)
     return opening
+
+
+def refusal_of(error: IngestError) -> errors.ApiError:
+    """Return what a caller is told of a document that is refused."""
+    return _REFUSALS[type(error)](str(error))
 
 
 def save_content(store: Store, key: str, content: BinaryIO) -> StoredFile:

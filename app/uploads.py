@@ -13,7 +13,7 @@ from starlette.requests import Request
 from app.errors import UnsupportedContentTypeError
 from app.fingerprints import sha256_of
 from app.intake import Upload
-from app.schemas import TextUpload, UploadFields
+from app.schemas import ArchiveFields, TextUpload, UploadFields
 
 _MULTIPART = "multipart/form-data"
 _JSON = "application/json"
@@ -27,16 +27,32 @@ async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Up
         UnsupportedContentTypeError: neither multipart nor JSON.
         RequestValidationError: a field is missing or wrong.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type == _MULTIPART:
         async with request.form(max_files=1, max_fields=10) as form:
-            yield _read_form(form, default_preset)
+            yield _read_form(form, UploadFields, default_preset)
     elif media_type == _JSON:
         yield _read_json(await request.body(), default_preset)
     else:
         raise UnsupportedContentTypeError(
             f"the body must be {_MULTIPART} or {_JSON}, not {media_type or 'untyped'}"
         )
+
+
+async def read_archive(request: Request, default_preset: str) -> AsyncIterator[Upload]:
+    """Give an archive that was uploaded; it is open until the caller is done with it.
+
+    Raises:
+        UnsupportedContentTypeError: it is not multipart.
+        RequestValidationError: a field is missing or wrong.
+    """
+    media_type = _media_type(request)
+    if media_type != _MULTIPART:
+        raise UnsupportedContentTypeError(
+            f"the body must be {_MULTIPART}, not {media_type or 'untyped'}"
+        )
+    async with request.form(max_files=1, max_fields=10) as form:
+        yield _read_form(form, ArchiveFields, default_preset)
 
 
 def asked_of(upload: Upload) -> list[Any]:
@@ -47,36 +63,44 @@ def asked_of(upload: Upload) -> list[Any]:
 
 def describe_upload() -> dict[str, Any]:
     """Return the request body's part of the OpenAPI operation."""
-    file = {"type": "string", "format": "binary", "description": "A document, up to the limit"}
+    form = _describe_form(UploadFields, "A document, up to the limit")
+    text = {"schema": TextUpload.model_json_schema()}
+    return {"requestBody": {"required": True, "content": {_MULTIPART: form, _JSON: text}}}
+
+
+def describe_archive() -> dict[str, Any]:
+    """Return the request body's part of the OpenAPI operation."""
+    form = _describe_form(ArchiveFields, "A ZIP archive of documents, up to the limit")
+    return {"requestBody": {"required": True, "content": {_MULTIPART: form}}}
+
+
+def _describe_form(fields: type[ArchiveFields], what: str) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary", "description": what}
     options = {"type": "string", "description": "Method options, as a JSON object"}
-    form = UploadFields.model_json_schema()
+    form = fields.model_json_schema()
     form["properties"] |= {"file": file, "options": options}
     form["required"] = ["file"]
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                _MULTIPART: {"schema": form},
-                _JSON: {"schema": TextUpload.model_json_schema()},
-            },
-        }
-    }
+    return {"schema": form}
 
 
-def _read_form(form: FormData, default_preset: str) -> Upload:
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _read_form(form: FormData, kind: type[ArchiveFields], default_preset: str) -> Upload:
     values = dict(form)
     file = values.pop("file", None)
     if not isinstance(file, UploadFile):
         problem = {"type": "missing", "loc": ("body", "file"), "msg": "A file is required"}
         raise RequestValidationError([problem])
     try:
-        fields = UploadFields.model_validate(values)
+        fields = kind.model_validate(values)
     except ValidationError as error:
         raise _in_body(error) from error
     return Upload(
         content=file.file,
         filename=file.filename,
-        title=fields.title,
+        title=fields.title if isinstance(fields, UploadFields) else None,
         preset=fields.preset or default_preset,
         options=fields.options,
         priority=fields.priority,

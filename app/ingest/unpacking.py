@@ -20,6 +20,7 @@ from app.ingest.builder import shown_name
 from app.ingest.capped import CappedProcess, crashed, raise_refusal
 from app.ingest.limits import LIMITS, Limits
 
+_LONGEST_PATH = 1000
 _LONGEST_LINE_BYTES = 1024 * 1024
 _log = structlog.get_logger()
 
@@ -74,7 +75,7 @@ def _take(output: "_Output", said: Any, whole: IO[bytes], limits: Limits) -> Mem
 
 def _shown_path(name: str) -> str:
     parts = (shown_name(part) for part in re.split(r"[/\\]", name) if part.strip("."))
-    return "/".join(parts) or "unnamed"
+    return "/".join(parts)[-_LONGEST_PATH:] or "unnamed"
 
 
 class _Output:
