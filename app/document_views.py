@@ -4,7 +4,10 @@ from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
+from app import documents, events
+from app.conditional import weak_tag
 from app.documents import Overview
 from app.models import Event, Job, JobState
 from app.pairs import QualityView
@@ -115,6 +118,21 @@ class DocumentDetail(DocumentView):
     method: dict[str, Any] = Field(description="All settings of the method, as they were resolved")
     quality: QualityView | None = Field(description="null without an adapter that was measured")
     losses: list[LossPoint]
+
+    @classmethod
+    def read(cls, session: Session, owner: str, document_id: str, now: datetime) -> Self:
+        """Look at one document.
+
+        Raises:
+            DocumentNotFoundError: its owner has none with this id.
+        """
+        overview = documents.get(session, owner, document_id)
+        return cls.of_metrics(overview, events.metrics(session, overview.job), now)
+
+    @property
+    def tag(self) -> str:
+        """The entity tag: it changes with all but the time that is left, which time changes."""
+        return weak_tag(self, {"progress": {"eta_seconds"}})
 
     @classmethod
     def of_metrics(cls, overview: Overview, metrics: list[Event], now: datetime) -> Self:

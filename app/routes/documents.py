@@ -6,8 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from app import contents, documents, events, intake, outbox
+from app import contents, documents, intake, outbox
 from app.clock import utc_now
+from app.conditional import (
+    FOR_GOOD,
+    NOT_MODIFIED,
+    IfNoneMatch,
+    answer,
+    holds,
+    not_modified,
+    tagged,
+)
 from app.db import after_commit
 from app.deps import (
     CallerDep,
@@ -19,11 +28,14 @@ from app.deps import (
     wait_for_change,
 )
 from app.document_views import DocumentDetail, DocumentPage, DocumentView
+from app.downloads import DownloadDep
 from app.pairs import QAPairList, QAPairView
 from app.problems import problem_responses
 from app.uploads import describe_upload
 
 router = APIRouter(tags=["documents"])
+
+_FILE = {"type": "string", "format": "binary"}
 
 
 @router.post(
@@ -70,27 +82,55 @@ def list_documents(
 
 @router.get(
     "/documents/{document_id}",
-    responses=problem_responses(404, 422, 503),
+    response_model=DocumentDetail,
+    responses={304: NOT_MODIFIED, **problem_responses(404, 422, 503)},
     dependencies=[Depends(wait_for_change)],
 )
-def get_document(document_id: str, caller: CallerDep, session: ReaderDep) -> DocumentDetail:
+def get_document(
+    document_id: str, caller: CallerDep, session: ReaderDep, if_none_match: IfNoneMatch = None
+) -> Response:
     """Look at one document: status, progress, loss curve, quality; at once, or when it changes."""
-    overview = documents.get(session, caller.owner, document_id)
-    metrics = events.metrics(session, overview.job)
-    return DocumentDetail.of_metrics(overview, metrics, utc_now())
+    detail = DocumentDetail.read(session, caller.owner, document_id, utc_now())
+    return answer(detail, detail.tag, if_none_match)
 
 
 @router.get(
     "/documents/{document_id}/text",
-    responses={200: {"content": {"text/plain": {}}}, **problem_responses(404, 409, 422, 503)},
+    responses={
+        200: {"content": {"text/plain": {}}},
+        304: NOT_MODIFIED,
+        **problem_responses(404, 409, 422, 503),
+    },
     response_class=PlainTextResponse,
 )
-def get_text(document_id: str, caller: CallerDep, services: ServicesDep) -> PlainTextResponse:
+def get_text(
+    document_id: str, caller: CallerDep, services: ServicesDep, if_none_match: IfNoneMatch = None
+) -> Response:
     """Read a document's text, as it was parsed."""
     with services.database.reading() as session:  # closed before the store is asked
-        contents.require_text(documents.get(session, caller.owner, document_id))
+        overview = documents.get(session, caller.owner, document_id)
+        contents.require_text(overview)
+    tag = contents.text_tag(overview)
+    if holds(tag, if_none_match):
+        return not_modified(tag, FOR_GOOD)
     text = contents.read_text(services.store, document_id)
-    return PlainTextResponse(text, headers={"X-Content-Type-Options": "nosniff"})
+    headers = tagged(tag, FOR_GOOD) | {"X-Content-Type-Options": "nosniff"}
+    return PlainTextResponse(text, headers=headers)
+
+
+@router.get(
+    "/documents/{document_id}/adapter",
+    responses={
+        200: {"content": {"application/octet-stream": {"schema": _FILE}}},
+        206: {"description": "The range of bytes that was asked for"},
+        304: NOT_MODIFIED,
+        **problem_responses(404, 409, 416, 422, 503),
+    },
+    response_class=Response,
+)
+def get_adapter(download: DownloadDep) -> Response:
+    """Take away the memory that a document answers from, as a safetensors file."""
+    return download
 
 
 @router.get("/documents/{document_id}/qa-pairs", responses=problem_responses(404, 422))
