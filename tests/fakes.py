@@ -1,8 +1,9 @@
-"""An engine without a model."""
+"""Engines without a model."""
 
 from collections.abc import Iterator
+from threading import Event
 
-from app.engine.answerer import Ask, Piece, Reply, TokenLogprob
+from app.engine.answerer import Ask, EngineFailedError, Piece, Reply, TokenLogprob
 
 
 class FakeAnswerer:
@@ -41,6 +42,44 @@ class FakeAnswerer:
 
     def describe(self) -> dict[str, str]:
         return {"model": "fake", "fingerprint": "0", "device": "cpu", "dtype": "float32"}
+
+
+class Stumbler(FakeAnswerer):
+    """Fails after its first word."""
+
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
+        yield Piece("Well", None)
+        raise EngineFailedError("no memory left; ask again")
+
+
+class Mute(FakeAnswerer):
+    """Says nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_speak = Event()
+
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
+        assert self.may_speak.wait(20)
+        yield from super().stream(ask)
+
+
+class Babbler(FakeAnswerer):
+    """Never ends by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_said = 0
+        self.ended = Event()
+
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
+        try:
+            while True:
+                self.num_said += 1
+                yield Piece("bla ", None)
+                self.ended.wait(0.01)
+        finally:
+            self.ended.set()
 
 
 def _piece(text: str, share: float | None, num_logprobs: int | None) -> Piece:

@@ -37,10 +37,13 @@ def test_answer_tells_all_that_the_engine_said(client: TestClient, ready_id: str
         "answer": "Who? in 9 characters",
         "memory_share": 0.25,
         "memory": "used",
+        "context": "truncated",
         "finish_reason": "stop",
-        "usage": {"prompt_tokens": 20, "completion_tokens": 4},
+        "evidence": [],
+        "usage": {"prompt_tokens": 20, "completion_tokens": 4, "dropped_turns": 0},
         "timings": {"swap_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 0.3},
         "adapter_sha256": "a" * 64,
+        "adapter_version": 1,
     }
 
 
@@ -90,17 +93,6 @@ def test_ask_before_ready_returns_409(
     assert answerer.asks == []
 
 
-def test_memory_off_needs_the_text_only(
-    client: TestClient, database: Database, store: Store, document_id: str
-) -> None:
-    """As soon as the text is parsed, the bare model can be asked over it."""
-    before = ask(client, document_id, memory="off").status_code
-    parse(database, store, document_id)
-    after = ask(client, document_id, memory="off").status_code
-
-    assert (before, after) == (409, 200)
-
-
 def test_ask_a_failed_document_returns_409_with_the_reason(
     client: TestClient, database: Database, store: Store, document_id: str
 ) -> None:
@@ -136,7 +128,29 @@ def test_ask_a_cancelled_document_returns_409_with_what_to_do(
         ({"question": 5}, "/body/question"),
         ({"max_tokens": 0}, "/body/max_tokens"),
         ({"memory": "maybe"}, "/body/memory"),
-        ({"temperature": 1}, "/body/temperature"),
+        ({"question": "x" * 32_001}, "/body/question"),
+        ({"temperature": -0.1}, "/body/temperature"),
+        ({"temperature": 2.1}, "/body/temperature"),
+        ({"temperature": "1"}, "/body/temperature"),
+        ({"top_p": 0}, "/body/top_p"),
+        ({"top_p": 1.1}, "/body/top_p"),
+        ({"seed": -1}, "/body/seed"),
+        ({"seed": 2**53}, "/body/seed"),
+        ({"stop": [""]}, "/body/stop/0"),
+        ({"stop": ["x" * 201]}, "/body/stop/0"),
+        ({"stop": ["x"] * 9}, "/body/stop"),
+        ({"context": "whole"}, "/body/context"),
+        ({"evidence": "yes"}, "/body/evidence"),
+        ({"stream": 1}, "/body/stream"),
+        ({"history": [{"role": "system", "content": "x"}]}, "/body/history/0/role"),
+        ({"history": [{"role": "user", "content": " "}]}, "/body/history/0/content"),
+        ({"history": [{"role": "user", "content": "x", "name": "y"}]}, "/body/history/0/name"),
+        ({"history": [{"role": "user", "content": "x"}] * 201}, "/body/history"),
+        ({"history": [{"role": "user", "content": "x"}]}, "/body"),
+        ({"history": [{"role": "assistant", "content": "x"}]}, "/body"),
+        ({"history": [{"role": "user", "content": "x"}] * 2}, "/body"),
+        ({"memory": "off", "context": "none"}, "/body"),
+        ({"top_k": 1}, "/body/top_k"),
     ],
 )
 def test_wrong_question_returns_422(

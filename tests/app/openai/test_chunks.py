@@ -1,8 +1,6 @@
 """`POST /v1/chat/completions` as a stream: its bytes, its ends, and clients that go."""
 
 import json
-from collections.abc import Iterator
-from threading import Event
 from typing import Any
 
 import httpx
@@ -10,9 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from app import answering
-from app.engine.answerer import Ask, EngineFailedError, Piece, Reply
 from tests.app.openai.conftest import Chat
-from tests.fakes import FakeAnswerer
+from tests.fakes import Babbler, FakeAnswerer, Mute, Stumbler
 from tests.waiting import wait_until
 
 Chunk = dict[str, Any]
@@ -77,44 +74,6 @@ def test_logprobs_come_with_their_chunk(chat: Chat) -> None:
     for choice in choices[1:-1]:
         (token,) = choice["logprobs"]["content"]
         assert token["token"] == choice["delta"]["content"]
-
-
-class Stumbler(FakeAnswerer):
-    """Fails after its first word."""
-
-    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
-        yield Piece("Well", None)
-        raise EngineFailedError("no memory left; ask again")
-
-
-class Mute(FakeAnswerer):
-    """Says nothing until it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_speak = Event()
-
-    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
-        assert self.may_speak.wait(20)
-        yield from super().stream(ask)
-
-
-class Babbler(FakeAnswerer):
-    """Never ends by itself."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.num_said = 0
-        self.ended = Event()
-
-    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
-        try:
-            while True:
-                self.num_said += 1
-                yield Piece("bla ", None)
-                self.ended.wait(0.01)
-        finally:
-            self.ended.set()
 
 
 class TestFailingEngine:
