@@ -1,4 +1,4 @@
-"""Refuses what a foreign web page makes a browser send: nobody logs in here, so a page could.
+"""Refuses what a foreign web page makes a browser send: where nobody needs a key, a page could.
 
 A page that points its own name at this machine betrays itself by the Host header, a page that sends
 a form by the Origin header. Knows no routes.

@@ -1,4 +1,4 @@
-"""What a foreign web page could make a browser send to a server without a log-in."""
+"""What a foreign web page could make a browser send to a server that asks for no key."""
 
 import pytest
 from fastapi.testclient import TestClient
