@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := .ci/constraints.txt
 GENERATORS := $(CURDIR)/$(VENV)/generators
+OPENAI_CLIENTS := $(VENV)/openai-clients
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
@@ -23,7 +24,7 @@ faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full dis
 	$(BIN)/python -m pytest -m faults tests/faults
 	$(BIN)/python -m tests.faults --kills 200
 
-contract: $(VENV)/.dev $(VENV)/.generators $(NODE_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API
+contract: $(VENV)/.dev $(VENV)/.generators $(VENV)/.openai-clients $(NODE_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API
 	$(BIN)/python -m pytest -m contract tests/contract
 
 lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
@@ -64,6 +65,11 @@ $(VENV)/.dev: $(VENV)/.runtime
 $(VENV)/.generators: .ci/contract/generators.txt | $(VENV)/.runtime
 	test -x $(GENERATORS)/bin/python || $(PYTHON) -m venv $(GENERATORS)
 	$(GENERATORS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(VENV)/.openai-clients: .ci/contract/openai-clients.txt | $(VENV)/.runtime
+	test -x $(OPENAI_CLIENTS)/bin/python || $(PYTHON) -m venv $(OPENAI_CLIENTS)
+	$(OPENAI_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # Without node, the tests that need it are skipped, with that reason.

@@ -15,6 +15,10 @@ _CODES: Final = {
     "question_too_long": "context_length_exceeded",
 }
 """Codes of ours that clients know under another name. All others stay as they are."""
+_KNOWN_WORDS: Final = {
+    "question_too_long": "the conversation is longer than the model's context length: ",
+}
+"""How a refusal's message has to begin: litellm tells it by its words, not by its code."""
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _UNPROCESSABLE: Final = 422
 _BAD_REQUEST: Final = 400
@@ -45,9 +49,10 @@ def speaks(path: str) -> bool:
 
 def translate(status: int, code: str, detail: str, extras: dict[str, Any]) -> tuple[int, Any]:
     """Return the status and the body of a refusal; a field that was wrong makes it 400."""
+    known = _KNOWN_WORDS.get(code, "")
     wrong = [(_name(each["pointer"]), each["detail"]) for each in extras.get("errors") or ()]
     refusal = Refusal(
-        message="; ".join(f"{name or 'the body'}: {why}" for name, why in wrong) or detail,
+        message="; ".join(f"{name or 'the body'}: {why}" for name, why in wrong) or known + detail,
         type=_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error"),
         param=wrong[0][0] if wrong else extras.get("param"),
         code=_CODES.get(code, code),

@@ -66,7 +66,7 @@ def run(script: str, environment: dict[str, str]) -> dict[str, Any]:
 
 
 def test_langchain_gets_its_answers(environment: dict[str, str]) -> None:
-    """Invoke, stream and batch, with their asynchronous twins; refusals are the package's own."""
+    """Invoke, stream and batch, with their asynchronous twins; refusals have its own names."""
     said = "Who? in 9 characters"
 
     assert run("with_langchain.py", environment) == {
@@ -80,10 +80,11 @@ def test_langchain_gets_its_answers(environment: dict[str, str]) -> None:
         "ainvoke": said,
         "astream": said,
         "logprobs": 4,
-        "unknown_model": "NotFoundError",
-        "wrong_key": "AuthenticationError",
-        "two_answers": "BadRequestError",
-        "tools": "BadRequestError",
+        "unknown_model": "OpenAIModelNotFoundError",
+        "wrong_key": "OpenAIAuthenticationError",
+        "two_answers": "OpenAIInvalidRequestError",
+        "too_long": "OpenAIContextOverflowError",
+        "tools": "OpenAIInvalidRequestError",
     }
 
 

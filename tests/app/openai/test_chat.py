@@ -280,3 +280,15 @@ def test_what_the_engine_refuses_has_its_status(
 
     refusal = response.json()["error"]
     assert (response.status_code, refusal["code"], refusal["type"]) == (status, code, kind)
+
+
+def test_too_long_conversation_is_named_as_clients_know_it(
+    chat: Chat, answerer: FakeAnswerer
+) -> None:
+    """Some tell it by the code, some by these words; ours follow them."""
+    answerer.error = QuestionTooLongError("90 tokens, room for 70")
+
+    message = chat().json()["error"]["message"]
+
+    assert "is longer than the model's context length" in message
+    assert "90 tokens, room for 70" in message

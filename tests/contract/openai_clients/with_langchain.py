@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 
 import openai
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -27,9 +28,10 @@ def refused(action: object) -> str:
     return "nothing"
 
 
-async def astreamed() -> str:
-    """Stream an answer asynchronously."""
-    return "".join([chunk.content async for chunk in llm.astream("Who?")])
+async def asked() -> tuple[str, str]:
+    """Ask asynchronously, whole and streamed."""
+    whole = await llm.ainvoke("Who?")
+    return whole.content, "".join([chunk.content async for chunk in llm.astream("Who?")])
 
 
 whole = llm.invoke("Who?")
@@ -38,7 +40,8 @@ sum_of_chunks = chunks[0]
 for chunk in chunks[1:]:
     sum_of_chunks += chunk
 likely = llm.bind(logprobs=True, top_logprobs=1).invoke("Who?")
-print(
+ainvoke, astream = asyncio.run(asked())
+sys.stdout.write(
     json.dumps(
         {
             "invoke": whole.content,
@@ -48,12 +51,13 @@ print(
             "stream": "".join(chunk.content for chunk in chunks),
             "stream_usage": sum_of_chunks.usage_metadata["total_tokens"],
             "batch": [each.content for each in llm.batch(["Who?", "Why?", "When?"])],
-            "ainvoke": asyncio.run(llm.ainvoke("Who?")).content,
-            "astream": asyncio.run(astreamed()),
+            "ainvoke": ainvoke,
+            "astream": astream,
             "logprobs": len(likely.response_metadata["logprobs"]["content"]),
             "unknown_model": refused(lambda: ChatOpenAI(model="no", max_retries=0).invoke("Who?")),
             "wrong_key": refused(lambda: ChatOpenAI(model=MODEL, api_key="no").invoke("Who?")),
             "two_answers": refused(lambda: llm.bind(n=2).invoke("Who?")),
+            "too_long": refused(lambda: llm.invoke("too long")),
             "tools": refused(lambda: llm.bind_tools([{"name": "f", "parameters": {}}]).invoke("?")),
         }
     )

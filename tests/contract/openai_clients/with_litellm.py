@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 
 import litellm
 
@@ -45,7 +46,7 @@ chunks = list(ask(stream=True, stream_options={"include_usage": True}))
 built = litellm.stream_chunk_builder(chunks)
 likely = ask(logprobs=True, top_logprobs=1)
 acompletion, astream = asyncio.run(asked())
-print(
+sys.stdout.write(
     json.dumps(
         {
             "completion": whole.choices[0].message.content,
