@@ -65,7 +65,7 @@ class Mute(FakeAnswerer):
 
 
 class Babbler(FakeAnswerer):
-    """Never ends by itself."""
+    """Never ends unless it is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,10 +74,11 @@ class Babbler(FakeAnswerer):
 
     def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
         try:
-            while True:
+            while not self.closed:
                 self.num_said += 1
                 yield Piece("bla ", None)
                 self.ended.wait(0.01)
+            raise EngineFailedError("the server is stopping")
         finally:
             self.ended.set()
 

@@ -9,6 +9,8 @@ import uvicorn
 from fastapi import FastAPI
 
 _OPEN_REQUESTS_SECONDS = 5
+_OPEN_ANSWERS_SECONDS = 4
+"""Less than other requests get: an answer that is ended early has to say so."""
 
 
 def run_api(
@@ -19,7 +21,8 @@ def run_api(
 ) -> None:
     """Answer requests until a signal comes or `watch` raises, which then is raised here.
 
-    Open requests are given a few seconds to end; those that only wait are ended.
+    Open requests are given a few seconds to end; those that only wait are ended, and so are answers
+    that take longer.
     """
     config = uvicorn.Config(
         app,
@@ -28,7 +31,11 @@ def run_api(
         access_log=False,
         timeout_graceful_shutdown=_OPEN_REQUESTS_SECONDS,
     )
-    server = _Server(config, when_ready, when_stopping=app.state.watch.end)
+
+    def stop_answers() -> None:
+        app.state.services.answerer.close()
+
+    server = _Server(config, when_ready, app.state.watch.end, stop_answers)
     asyncio.run(_run(server, listener, watch or _forever()))
 
 
@@ -38,9 +45,11 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         when_ready: Callable[[], None],
         when_stopping: Callable[[], None],
+        when_impatient: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._when_ready, self._when_stopping = when_ready, when_stopping
+        self._when_impatient = when_impatient
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -48,6 +57,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._when_stopping()
+        asyncio.get_running_loop().call_later(_OPEN_ANSWERS_SECONDS, self._when_impatient)
         await super().shutdown(sockets)
 
     def stop(self, _: object) -> None:
