@@ -6,13 +6,17 @@ Values only. Which key belongs to whom stands in `keys`, what a limit does in `l
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from app.errors import ScopeMissingError
+from app.json_values import require_number
 from app.models import LOCAL_OWNER
 from app.settings import Settings
+
+Amount = Annotated[int, Field(gt=0, le=2**53 - 1), BeforeValidator(require_number)]
+"""Up to the largest integer that every JSON reader keeps."""
 
 
 class Scope(StrEnum):
@@ -32,14 +36,14 @@ class Limits:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    requests_per_minute: PositiveInt | None = None
-    max_documents: PositiveInt | None = None
+    requests_per_minute: Amount | None = None
+    max_documents: Amount | None = None
     """Documents of the key's owner."""
-    max_stored_bytes: PositiveInt | None = None
+    max_stored_bytes: Amount | None = None
     """Bytes that the owner's documents had when they were uploaded."""
-    max_training_minutes: PositiveInt | None = None
+    max_training_minutes: Amount | None = None
     """Minutes that workers trained for the owner, today and on the 29 days before."""
-    max_concurrent_asks: PositiveInt | None = None
+    max_concurrent_asks: Amount | None = None
     """Questions of the key that one API process answers at the same time."""
 
     @classmethod

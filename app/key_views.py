@@ -4,13 +4,14 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from app.callers import Limits, Scope
-from app.json_values import Whole
+from app.json_values import require_number
 from app.models import ApiKey
 
 _OWNER = "[A-Za-z0-9][A-Za-z0-9._@-]{0,29}"
+_Days = Annotated[int, Field(ge=1, le=3650), BeforeValidator(require_number)]
 _MAY_CHANGE = {Scope.READ, Scope.WRITE}
 
 
@@ -26,7 +27,7 @@ class KeyWish(BaseModel):
         "new owner with the key's name",
     )
     scopes: set[Scope] = Field(default=_MAY_CHANGE, min_length=1)
-    expires_days: Whole | None = Field(None, ge=1, le=3650, description="null: it does not expire")
+    expires_days: _Days | None = Field(None, description="null: it does not expire")
     limits: Limits = Field(Limits(), description="Where they differ from the server's")
 
     @field_validator("name")

@@ -15,7 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.question_views import MemoryUse
 
-_LARGEST_SEED = 2**63 - 1
+_LARGEST_WHOLE = 2**63 - 1
 
 
 class TextPart(BaseModel):
@@ -105,12 +105,17 @@ class ChatRequest(BaseModel):
         description="Instructions, earlier turns, and the question, which the user says last",
     )
     max_completion_tokens: int | None = Field(
-        None, ge=1, description="Most tokens of the answer; the server's own limit caps it"
+        None,
+        ge=1,
+        le=_LARGEST_WHOLE,
+        description="Most tokens of the answer; the server's own limit caps it",
     )
-    max_tokens: int | None = Field(None, ge=1, description="Older name of max_completion_tokens")
+    max_tokens: int | None = Field(
+        None, ge=1, le=_LARGEST_WHOLE, description="Older name of max_completion_tokens"
+    )
     temperature: float | None = Field(None, ge=0, le=2, description="0, the default, is greedy")
     top_p: float | None = Field(None, ge=0, le=1)
-    seed: int | None = Field(None, ge=-_LARGEST_SEED, le=_LARGEST_SEED)
+    seed: int | None = Field(None, ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE)
     stop: _Stops | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(

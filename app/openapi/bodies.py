@@ -47,6 +47,22 @@ def describe_streams(document: Json) -> None:
                 media["schema"] = {"$ref": _REF + schema["title"]}
 
 
+def part_streams(document: Json) -> None:
+    """Say of what answers whole or, if asked to, as a stream that it answers whole.
+
+    Generated clients know one type of answer for an operation. The same path with `/stream` behind
+    it is the operation for the other; whoever writes requests by hand may use either.
+    """
+    for operation in operations_of(document):
+        content = operation.body["responses"].get("200", {}).get("content", {})
+        if f"{operation.path}/stream" in document["paths"] and len(content) > 1:
+            content.pop(_STREAM, None)
+            sent = operation.body["requestBody"]["content"]["application/json"]["schema"]
+            document["components"]["schemas"][sent["$ref"].removeprefix(_REF)]["properties"].pop(
+                "stream", None
+            )
+
+
 def describe_files(document: Json) -> None:
     """Say `format: binary` of files.
 

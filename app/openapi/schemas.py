@@ -1,11 +1,13 @@
 """Cures for schemas, wherever they stand."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from app.body_limit import FORM_BYTES
-from app.openapi.walking import Json, operations_of, parameters_of, schemas_of
+from app.body_limit import BODY_BYTES, FORM_BYTES
+from app.openapi.walking import Json, operations_of, parameters_of, schemas_of, schemas_within
 
+_CLOSED = {"enum", "const", "format"}
 _REF = "#/components/schemas/"
 
 
@@ -54,6 +56,17 @@ def state_limits(document: Json, max_document_bytes: int, max_answer_tokens: int
         tokens["maximum"] = max_answer_tokens
 
 
+def bound_requests(document: Json) -> None:
+    """Say of texts and lists without a bound that the body has one."""
+    for operation in operations_of(document):
+        for _, media in operation.body.get("requestBody", {}).get("content", {}).items():
+            for schema in _reached(document, media["schema"]):
+                if schema.get("type") == "string" and not _CLOSED & schema.keys():
+                    schema.setdefault("maxLength", BODY_BYTES)
+                if schema.get("type") == "array":
+                    schema.setdefault("maxItems", BODY_BYTES // 2)
+
+
 def drop_unused(document: Json) -> None:
     """Forget schemas that nothing refers to, FastAPI's own error among them."""
     schemas = document["components"]["schemas"]
@@ -70,6 +83,17 @@ def _are_choices(schema: Json) -> bool:
 def _numbers(schema: Json) -> list[Json]:
     choices: list[Json] = schema.get("anyOf", [schema])
     return [choice for choice in choices if choice.get("type") in ("integer", "number")]
+
+
+def _reached(document: Json, root: Json) -> Iterator[Json]:
+    waiting, seen = [root], set[str]()
+    while waiting:
+        for schema in schemas_within(waiting.pop()):
+            yield schema
+            name = schema.get("$ref", "").removeprefix(_REF)
+            if name and name not in seen:
+                seen.add(name)
+                waiting.append(document["components"]["schemas"][name])
 
 
 def _referred(document: Json) -> set[str]:

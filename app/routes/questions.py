@@ -1,18 +1,23 @@
 """`/documents/{document_id}/ask`: one question, one answer, whole or as it comes."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Request
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
-from app import questions
-from app.answer_streams import stream_answer
+from app import answer_streams, questions
+from app.answering import Answering
+from app.callers import Caller
 from app.deps import AnsweringDep, AskerDep, AskingLimiterDep, ServicesDep
+from app.engine.answerer import Ask
 from app.problems import handle_exception, problem_responses
 from app.question_views import Answer, AnswerEvent, Question
+from app.questions import Inquiry
+from app.services import Services
 
 _JSON, _STREAM = "application/json", "text/event-stream"
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -45,15 +50,56 @@ async def ask_document(
 
     With `stream`, or if only `text/event-stream` is accepted, it comes as it is made.
     """
+    inquiry, answering = await _begin(document_id, question, caller, services, limiter, begin)
+    if question.stream or _accepts_stream_only(accept):
+        return await _stream(inquiry, answering, question, request)
+    _, reply = await answering.hear_all()
+    return inquiry.answer(reply)
+
+
+@router.post(
+    "/documents/{document_id}/ask/stream",
+    response_class=Response,  # with another one FastAPI would say that the body is JSON
+    responses=_ANSWERED | problem_responses(404, 409, 413, 422, 503),
+)
+async def stream_answer(
+    document_id: str,
+    question: Question,
+    caller: AskerDep,
+    services: ServicesDep,
+    limiter: AskingLimiterDep,
+    begin: AnsweringDep,
+    request: Request,
+) -> Response:
+    """Ask a document and hear the answer as it is made.
+
+    The same as `ask` with `stream`, for clients that know an answer's type by its path.
+    """
+    inquiry, answering = await _begin(document_id, question, caller, services, limiter, begin)
+    return await _stream(inquiry, answering, question, request)
+
+
+async def _begin(
+    document_id: str,
+    question: Question,
+    caller: Caller,
+    services: Services,
+    limiter: CapacityLimiter,
+    begin: Callable[[Ask], Awaitable[Answering]],
+) -> tuple[Inquiry, Answering]:
     gather = partial(questions.prepare, services, caller.owner, document_id, question)
     inquiry = await to_thread.run_sync(gather, limiter=limiter)
-    answering = await begin(inquiry.ask)
-    if not (question.stream or _accepts_stream_only(accept)):
-        _, reply = await answering.hear_all()
-        return inquiry.answer(reply)
+    return inquiry, await begin(inquiry.ask)
+
+
+async def _stream(
+    inquiry: Inquiry, answering: Answering, question: Question, request: Request
+) -> Response:
     first = await answering.hear()  # what is refused before has a status of its own
     refuse = partial(_refuse, request)
-    events = stream_answer(inquiry, answering, first, refuse, token_shares=question.token_shares)
+    events = answer_streams.stream_answer(
+        inquiry, answering, first, refuse, token_shares=question.token_shares
+    )
     return EventSourceResponse(events, headers=_STREAM_HEADERS)
 
 

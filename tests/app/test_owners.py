@@ -24,11 +24,12 @@ from tests.app.actions import REFUSAL
 from tests.app.keyed import bearer, make_key
 from tests.app.live import live_server
 from tests.fakes import FakeAnswerer
+from tests.ingest.made import make_zip
 from tests.rows import NOON, make_ready, parse
 
 TREASURE = "treasure"
 """Stands in the title, the text and the pairs of the document that nobody else may see."""
-ASKS = {"ask_document", "create_chat_completion"}
+ASKS = {"ask_document", "stream_answer", "create_chat_completion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class Recipe:
 
 RECIPES = {
     "create_document": Recipe(202, {"text": "a stranger's text"}),
+    "create_documents": Recipe(
+        202, more={"files": {"file": ("all.zip", make_zip({"a.txt": "a stranger's text"}))}}
+    ),
     "list_documents": Recipe(200, is_list=True),
     "get_document": Recipe(more={"params": {"wait": 30}}),
     "get_text": Recipe(),
@@ -56,6 +60,7 @@ RECIPES = {
     "list_events": Recipe(),
     "stream_events": Recipe(),
     "ask_document": Recipe(json={"question": "Who?"}),
+    "stream_answer": Recipe(json={"question": "Who?"}),
     "create_key": Recipe(403, {"name": "eve"}),
     "list_keys": Recipe(403),
     "revoke_key": Recipe(403),

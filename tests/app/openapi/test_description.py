@@ -44,12 +44,11 @@ def test_document_is_valid(name: str, version: str) -> None:
 
 def test_server_serves_both_documents(client: TestClient) -> None:
     """A running server's differ from the committed ones in its own limits only."""
-    newer = client.get("/openapi.json").json()
-    text = newer["components"]["schemas"]["TextUpload"]["properties"]["text"]
-    assert text["maxLength"] == 10_000
-    text["maxLength"] = 20 * 1024 * 1024
+    newer = client.get("/openapi.json").text
+    default, own = '"maxLength": 20971520', '"maxLength":10000'
 
-    assert newer == DOCUMENT
+    assert newer.count(own + ",") + newer.count(own + "}") == 2
+    assert json.loads(newer.replace(own, default)) == DOCUMENT
     assert client.get("/openapi-3.0.json").json()["openapi"] == "3.0.3"
 
 
