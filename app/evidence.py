@@ -14,6 +14,8 @@ from app.question_views import Evidence, EvidenceKind
 _MOST_PIECES, _MOST_PAIRS = 5, 2
 _LEAST_AGREEMENT = 0.6
 """Share of two questions' words that they have in common if they ask for the same."""
+_LEAST_OF_BEST = 0.3
+"""Of the best passage's score: what has less shares only words like `from` with the question."""
 
 
 def find_evidence(
@@ -40,8 +42,9 @@ def _from_pairs(
 
 
 def _from_passages(indexed: IndexedText, words: str, most: int) -> Iterator[Evidence]:
-    for passage, score in indexed.ranking.ranked(words, most):
-        if score > 0:
+    ranked = indexed.ranking.ranked(words, most)
+    for passage, score in ranked:
+        if score > 0 and score >= _LEAST_OF_BEST * ranked[0].score:
             text = passage.text.strip()
             start = passage.start + passage.text.index(text)
             yield _evidence(indexed, EvidenceKind.PASSAGE, start, text, score)
