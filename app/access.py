@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 import structlog
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +30,7 @@ class Access:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._noting = CapacityLimiter(1)  # a database that is slow to write holds up one thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller, or refuse it."""
@@ -46,7 +47,8 @@ class Access:
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
         if caller.key_id:
-            await to_thread.run_sync(partial(_note_use, services, caller.key_id))
+            note_use = partial(_note_use, services, caller.key_id)
+            await to_thread.run_sync(note_use, limiter=self._noting)
 
 
 def _admit(services: Services, authorization: str | None) -> Caller:
