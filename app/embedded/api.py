@@ -1,6 +1,7 @@
 """Runs the API on an open socket in this process, with uvicorn."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -35,8 +36,14 @@ def run_api(
     def stop_answers() -> None:
         app.state.services.answerer.close()
 
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = _Server(config, when_ready, app.state.watch.end, stop_answers)
     asyncio.run(_run(server, listener, watch or _forever()))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out crashed requests: the application has logged them, without what they say."""
+    return not record.getMessage().startswith("Exception in ASGI application")
 
 
 class _Server(uvicorn.Server):
