@@ -19,7 +19,11 @@ from app.engine.answerer import Context, Piece, Reply, Speaker
 from app.json_values import Flag, Real, require_number
 from app.problems import Problem
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=32_000)]
+LONGEST_WORDS = 32_000
+"""Most characters of one turn."""
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_WORDS)
+]
 StopString = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _SEED_LIMIT = 2**53 - 1  # the largest integer that every JSON reader keeps
 _Seed = Annotated[int, Field(ge=0, le=_SEED_LIMIT), BeforeValidator(require_number)]

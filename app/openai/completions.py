@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from app.engine.answerer import Piece, Reply
+from app.engine.answerer import Context, Piece, Reply
 from app.openai.likelihoods import Logprobs
 from app.openai.marks import Marks
+from app.question_views import Evidence, MemoryState
 from app.questions import Inquiry
 
 
@@ -29,18 +30,21 @@ class ChatUsage(BaseModel):
 
 
 class LiftDetails(BaseModel):
-    """What OpenAI's API has no words for; the same as in the service's own answers."""
+    """What OpenAI's API has no words for; the same as in an answer of the service's own."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    memory: str
+    memory: MemoryState
     memory_share: float | None
+    context: Context
+    evidence: list[Evidence] | None
+    adapter_version: int | None
     adapter_sha256: str | None
+    dropped_turns: int
 
     @classmethod
     def of(cls, inquiry: Inquiry, reply: Reply) -> Self:
         """Show how an answer came about."""
-        return cls.model_validate(inquiry.answer(reply))
+        answer = inquiry.answer(reply).model_dump()
+        return cls.model_validate(answer | {"dropped_turns": reply.num_dropped_turns})
 
 
 class AssistantMessage(BaseModel):

@@ -1,6 +1,6 @@
 """What clients of OpenAI's API send. Fields that are not named here are ignored, as they expect."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -10,12 +10,15 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from app.engine.answerer import Context
+from app.json_values import Flag
 from app.question_views import MemoryUse
 
-_LARGEST_WHOLE = 2**63 - 1
+_LARGEST_WHOLE = 2**53 - 1  # that every JSON reader keeps
 
 
 class TextPart(BaseModel):
@@ -86,11 +89,22 @@ class TextFormat(BaseModel):
 
 
 class LiftOptions(BaseModel):
-    """What only this server knows; OpenAI's own clients send it as `extra_body={"lift": {…}}`."""
+    """The service's own options, the same as of a question to a document.
+
+    OpenAI's clients send them as `extra_body={"lift": {…}}`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     memory: MemoryUse = MemoryUse.REQUIRED
+    context: Context | None = None
+    evidence: Flag = True
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        if self.memory is MemoryUse.OFF and self.context is Context.NONE:
+            raise ValueError("memory off with context none would leave nothing of the document")
+        return self
 
 
 class ChatRequest(BaseModel):

@@ -6,15 +6,20 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from app import errors, questions
 from app.engine.answerer import Sampling, Speaker, Turn
 from app.openai.errors import InvalidMessagesError, ModelNotFoundError
 from app.openai.requests import ChatMessage, ChatRequest
-from app.question_views import Question
+from app.question_views import LONGEST_WORDS, HistoryTurn, Question
 from app.questions import Inquiry
 from app.services import Services
 
 _DEFAULT_TOKENS = 512
+_MOST_TURNS = 200  # of which the window holds few
+_SMALLEST_SHARE = 1e-9
+"""Of probability: what leaves the likeliest token alone, as 0 is meant to."""
 _INSTRUCTIONS = ("system", "developer")
 
 
@@ -36,14 +41,8 @@ def prepare(services: Services, owner: str, request: ChatRequest) -> Inquiry:
         InvalidMessagesError: the user does not speak last.
     """
     conversation = read_conversation(request.messages)
-    asked_tokens = request.max_completion_tokens or request.max_tokens or _DEFAULT_TOKENS
-    question = Question(
-        question=conversation.question,
-        max_tokens=min(asked_tokens, services.settings.max_answer_tokens),
-        memory=request.lift.memory,
-        evidence=False,
-    )
     try:
+        question = _question(request, conversation, services.settings.max_answer_tokens)
         inquiry = questions.prepare(services, owner, request.model, question)
     except (
         errors.DocumentNotFoundError,
@@ -54,7 +53,6 @@ def prepare(services: Services, owner: str, request: ChatRequest) -> Inquiry:
         raise no_model(request.model, error) from error
     ask = replace(
         inquiry.ask,
-        history=conversation.history,
         system=conversation.system,
         sampling=_sampling(request),
         num_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
@@ -89,10 +87,27 @@ def no_model(model_id: str, reason: errors.ApiError) -> ModelNotFoundError:
     )
 
 
+def _question(request: ChatRequest, conversation: Conversation, most_tokens: int) -> Question:
+    wanted_tokens = request.max_completion_tokens or request.max_tokens or _DEFAULT_TOKENS
+    turns = conversation.history[-_MOST_TURNS:]
+    try:
+        return Question(
+            question=conversation.question,
+            history=[HistoryTurn(role=turn.speaker, content=turn.text) for turn in turns],
+            max_tokens=min(wanted_tokens, most_tokens),
+            **request.lift.model_dump(),
+        )
+    except ValidationError as error:  # of what is asked, this alone was not looked at before
+        raise errors.QuestionTooLongError(
+            f"a message may have {LONGEST_WORDS} characters", param="messages"
+        ) from error
+
+
 def _sampling(request: ChatRequest) -> Sampling:
+    top_p = 1.0 if request.top_p is None else request.top_p
     return Sampling(
         temperature=request.temperature or 0.0,
-        top_p=1.0 if request.top_p is None else request.top_p,
+        top_p=max(top_p, _SMALLEST_SHARE),
         seed=request.seed,
         stop=tuple(request.stop or ()),
     )

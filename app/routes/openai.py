@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.deps import AnsweringDep, AskerDep, AskingLimiterDep, CallerDep, ReaderDep, ServicesDep
 from app.openai import models
-from app.openai.chunks import stream_chunks
+from app.openai.chunks import ChatCompletionChunk, stream_chunks
 from app.openai.completions import ChatCompletion
 from app.openai.dialect import PREFIX, RefusalBody
 from app.openai.marks import Marks
@@ -23,6 +23,13 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": RefusalBody} for status in (400, 404, 409, 413)
 }
 _STREAM_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+_CHAT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The answer; as a stream, in chunks, and behind the last one `[DONE]`",
+        "content": {"text/event-stream": {"schema": ChatCompletionChunk.model_json_schema()}},
+    }
+}
 
 router = APIRouter(prefix=PREFIX, tags=["openai"], responses=_REFUSALS)
 
@@ -41,7 +48,7 @@ def get_model(model: str, caller: CallerDep, session: ReaderDep, services: Servi
     return models.get_model(session, caller.owner, model, base)
 
 
-@router.post("/chat/completions", response_model=ChatCompletion)
+@router.post("/chat/completions", response_model=ChatCompletion, responses=_CHAT)
 async def create_chat_completion(
     chat: ChatRequest,
     caller: AskerDep,

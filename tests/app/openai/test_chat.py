@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.engine.answerer import (
+    Context,
     EngineFailedError,
     QuestionTooLongError,
     Sampling,
@@ -161,6 +162,76 @@ def test_memory_can_be_left_out(chat: Chat, answerer: FakeAnswerer) -> None:
     assert (body["lift"]["memory"], body["lift"]["memory_share"]) == ("off", None)
 
 
+def test_memory_that_is_wanted_if_ready_is_not_waited_for(
+    client: TestClient, document_id: str
+) -> None:
+    """A document that is trained still answers from its passages, if that is wished for."""
+    lift = {"memory": "if_ready"}
+    body = {"model": document_id, "messages": [USER], "lift": lift}
+    response = client.post("/v1/chat/completions", json=body)
+
+    assert response.status_code == 200
+    assert response.json()["lift"]["memory"] == "pending"
+    assert response.json()["lift"]["adapter_version"] is None
+
+
+def test_context_and_evidence_are_the_services(
+    chat: Chat, client: TestClient, answerer: FakeAnswerer, model: str
+) -> None:
+    """What is found for the question, and what of the text is shown, is as at the other door."""
+    question = "What about its text?"
+    messages = [{"role": "user", "content": question}]
+    lift = chat(messages=messages, lift={"context": "retrieved"}).json()["lift"]
+    other = {"question": question, "context": "retrieved"}
+    answer = client.post(f"/documents/{model}/ask", json=other).json()
+
+    shared = {name: answer[name] for name in lift.keys() & answer.keys()}
+    assert lift == shared | {"dropped_turns": 0}
+    assert lift["evidence"][0]["text"] == "Its text."
+    assert [asked.context for asked in answerer.asks] == [Context.RETRIEVED] * 2
+    assert answerer.asks[0].passages == answerer.asks[1].passages != ()
+
+
+def test_evidence_can_be_left_out(chat: Chat) -> None:
+    """Whoever does not show it need not have it looked for."""
+    assert chat(lift={"evidence": False}).json()["lift"]["evidence"] is None
+
+
+def test_no_share_of_probability_leaves_the_likeliest_token(
+    chat: Chat, answerer: FakeAnswerer
+) -> None:
+    """OpenAI allows a top-p of 0; the engine draws from at least one token."""
+    chat(top_p=0, temperature=1)
+
+    assert 0 < answerer.asks[0].sampling.top_p < 1e-6
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_too_long_message_returns_400(chat: Chat, role: str) -> None:
+    """Nothing of it is cut off in silence."""
+    messages = [USER, {"role": "assistant", "content": "I."}, USER]
+    messages[1 if role == "assistant" else 2] = {"role": role, "content": "x" * 32_001}
+    response = chat(messages=messages)
+
+    refusal = response.json()["error"]
+    assert (response.status_code, refusal["code"]) == (400, "context_length_exceeded")
+    assert refusal["param"] == "messages"
+    assert "32000" in refusal["message"]
+
+
+def test_long_conversation_keeps_its_newest_turns(chat: Chat, answerer: FakeAnswerer) -> None:
+    """More turns than any window holds are no error."""
+    turns = [
+        {"role": role, "content": f"{role} {number}"}
+        for number in range(150)
+        for role in ("user", "assistant")
+    ]
+
+    assert chat(messages=[*turns, USER]).status_code == 200
+    history = answerer.asks[0].history
+    assert (len(history), history[-1].text) == (200, "assistant 149")
+
+
 def test_fields_of_other_servers_are_ignored(chat: Chat) -> None:
     """What clients send by habit does no harm."""
     response = chat(
@@ -214,7 +285,6 @@ def test_fields_of_other_servers_are_ignored(chat: Chat) -> None:
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": -0.1}, "temperature"),
         ({"top_p": 1.1}, "top_p"),
-        ({"seed": 2**63}, "seed"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"stream": "yes"}, "stream"),
@@ -222,6 +292,9 @@ def test_fields_of_other_servers_are_ignored(chat: Chat) -> None:
         ({"model": None}, "model"),
         ({"lift": {"memory": "maybe"}}, "lift.memory"),
         ({"lift": {"memroy": "off"}}, "lift.memroy"),
+        ({"lift": {"context": "all"}}, "lift.context"),
+        ({"lift": {"memory": "off", "context": "none"}}, "lift"),
+        ({"seed": 2**53}, "seed"),
     ],
 )
 def test_wrong_field_returns_400_with_its_name(
