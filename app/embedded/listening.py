@@ -21,6 +21,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         raise ServeError(_reason(host, port, error)) from error
     with listener:
+        # Connections inherit it. Without it a body waits until its headers are acknowledged, 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

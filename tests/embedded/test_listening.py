@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from app.embedded.errors import ServeError
@@ -11,6 +13,14 @@ def test_port_zero_takes_a_free_port() -> None:
 
         assert port > 0
         assert url_of(listener) == f"http://127.0.0.1:{port}"
+
+
+def test_connections_send_at_once() -> None:
+    """A response's body does not wait until the client has acknowledged its headers."""
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_port_in_use_is_refused() -> None:
