@@ -1,5 +1,8 @@
-"""Tokenizers as they are met in the wild, for tests of what becomes of tokens."""
+"""Engines over tiny models, questions to them, and tokenizers as they are met in the wild."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +10,61 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from tests.tiny import tiny_tokenizer
+from app.engine.answerer import AdapterFile, Ask
+from app.engine.resident import ResidentAnswerer
+from app.lift.adapter import Lifted, write_adapter
+from app.lift.config import MethodConfig
+from tests.lift.conftest import (  # noqa: F401 - fixtures
+    TEXT,
+    make_low_rank,
+    make_memory,
+    small,
+)
+from tests.tiny import tiny_base, tiny_tokenizer
+
+QUESTION = "Who lit the lamp?"
 
 TEXTS = (
     "Grüße, 世界! 👩\u200d👩\u200d👧 said 42 times",
     " e\u0301 tiếng Việt\n\n\tof  two  spaces 🇩🇪 ",
     "\ufffd is a character, too: \ufffd\ufffd",
 )
+
+
+def path_of(adapter: AdapterFile) -> Path:
+    """Return where an adapter's file lies."""
+    with adapter.fetch() as path:
+        return path
+
+
+@pytest.fixture
+def answerer() -> ResidentAnswerer:
+    """A fresh engine over the tiny llama."""
+    return ResidentAnswerer(tiny_base())
+
+
+@pytest.fixture
+def adapters(tmp_path: Path, make_memory: Callable) -> list[AdapterFile]:  # noqa: F811
+    """Adapter files of two documents."""
+    files = []
+    for seed in (1, 2):
+        path = tmp_path / f"{seed}.safetensors"
+        base = tiny_base()
+        lifted = Lifted(make_memory(base, seed), base, MethodConfig(), 1, 0, 1, (1.0,))
+        info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
+        files.append(AdapterFile(partial(nullcontext, path), info.sha256))
+    return files
+
+
+@pytest.fixture
+def ask(small: MethodConfig) -> Callable[..., Ask]:  # noqa: F811
+    """Ask the question, with an adapter or without; each adapter is another document's."""
+
+    def make(adapter: AdapterFile | None = None, question: str = QUESTION, tokens: int = 12) -> Ask:
+        document_id = path_of(adapter).stem if adapter else "doc"
+        return Ask(question, document_id, lambda: TEXT, small, adapter, tokens)
+
+    return make
 
 
 @pytest.fixture(params=["byte-level", "byte-fallback", "smollm2"], scope="session")

@@ -24,52 +24,9 @@ from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
 from app.lift.generation import generate
 from app.lift.prompts import answering_context, question_prompt
-from tests.lift.conftest import (  # noqa: F401 - fixtures
-    TEXT,
-    llama,
-    make_low_rank,
-    make_memory,
-    small,
-)
+from tests.engine.conftest import QUESTION, path_of
+from tests.lift.conftest import TEXT
 from tests.tiny import tiny_base
-
-QUESTION = "Who lit the lamp?"
-
-
-def path_of(adapter: AdapterFile) -> Path:
-    """Return where an adapter's file lies."""
-    with adapter.fetch() as path:
-        return path
-
-
-@pytest.fixture
-def answerer() -> ResidentAnswerer:
-    """A fresh engine over the tiny llama."""
-    return ResidentAnswerer(tiny_base())
-
-
-@pytest.fixture
-def adapters(tmp_path: Path, make_memory: Callable) -> list[AdapterFile]:  # noqa: F811
-    """Adapter files of two documents."""
-    files = []
-    for seed in (1, 2):
-        path = tmp_path / f"{seed}.safetensors"
-        base = tiny_base()
-        lifted = Lifted(make_memory(base, seed), base, MethodConfig(), 1, 0, 1, (1.0,))
-        info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
-        files.append(AdapterFile(partial(nullcontext, path), info.sha256))
-    return files
-
-
-@pytest.fixture
-def ask(small: MethodConfig) -> Callable[..., Ask]:  # noqa: F811
-    """Ask the question, with an adapter or without; each adapter is another document's."""
-
-    def make(adapter: AdapterFile | None = None, question: str = QUESTION, tokens: int = 12) -> Ask:
-        document_id = path_of(adapter).stem if adapter else "doc"
-        return Ask(question, document_id, lambda: TEXT, small, adapter, tokens)
-
-    return make
 
 
 def test_swapping_back_gives_the_identical_answer(
@@ -88,8 +45,8 @@ def test_swapping_back_gives_the_identical_answer(
 @pytest.fixture
 def adapters_of_kinds(
     tmp_path: Path,
-    make_memory: Callable,  # noqa: F811
-    make_low_rank: Callable,  # noqa: F811
+    make_memory: Callable,
+    make_low_rank: Callable,
 ) -> dict[str, AdapterFile]:
     """One adapter file of each kind, each another document's."""
     base = tiny_base()
@@ -145,7 +102,7 @@ def test_without_memory_the_bare_model_answers(
     answerer: ResidentAnswerer,
     adapters: list[AdapterFile],
     ask: Callable[..., Ask],
-    small: MethodConfig,  # noqa: F811
+    small: MethodConfig,
 ) -> None:
     """Memory off is the base model token for token, also right after a memory was plugged in."""
     base = tiny_base()
@@ -210,7 +167,7 @@ def test_max_tokens_bounds_the_answer(answerer: ResidentAnswerer, ask: Callable[
 
 def test_a_deleted_document_is_read_anew(
     answerer: ResidentAnswerer,
-    small: MethodConfig,  # noqa: F811
+    small: MethodConfig,
 ) -> None:
     """Tokens are kept between questions, and dropped when told to forget."""
     reads: list[str] = []
@@ -295,7 +252,7 @@ def test_a_kept_memory_asks_for_no_file(
 
 def test_forgetting_while_the_text_is_read_keeps_nothing(
     answerer: ResidentAnswerer,
-    small: MethodConfig,  # noqa: F811
+    small: MethodConfig,
 ) -> None:
     """A document that is deleted under an answer's hands is not kept afterwards."""
     reads: list[str] = []
@@ -314,7 +271,7 @@ def test_forgetting_while_the_text_is_read_keeps_nothing(
 
 def test_closing_ends_the_running_answer_and_refuses_the_waiting(
     answerer: ResidentAnswerer,
-    small: MethodConfig,  # noqa: F811
+    small: MethodConfig,
 ) -> None:
     """A stopping server does not work through its queue first."""
     reading = Event()

@@ -6,7 +6,7 @@ import pytest
 from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 
-from app.lift.chat import chat_format
+from app.lift.chat import chat_format, turn_frames
 from app.lift.errors import BaseModelError
 from tests.tiny import tiny_base, tiny_tokenizer
 
@@ -132,6 +132,46 @@ def test_earlier_turns_become_part_of_the_opening(kind: Kind) -> None:
     )
 
     assert tokenizer.decode(chat_format(tokenizer, said[:2]).opening) == whole.split("Hi")[0]
+
+
+def test_frames_and_words_are_the_rendered_conversation(kind: Kind) -> None:
+    """Whatever stands around them, each turn's words are where the template puts them."""
+    template = kind.template.replace("strftime_now('%d %b %Y')", "'26 Jul 2024'")
+    tokenizer = with_template(template, kind.tokens)
+    said = [("user", "A"), ("assistant", "B"), ("user", "C")]
+    whole: str = tokenizer.apply_chat_template(
+        [{"role": role, "content": content} for role, content in said],
+        tokenize=False,
+        add_generation_prompt=True,
+        enable_thinking=False,
+    )
+    frames = [tokenizer.decode(frame) for frame in turn_frames(tokenizer, [r for r, _ in said])]
+
+    assert "A".join(frames[:2]) + "B" + "C".join(frames[2:]) == whole
+
+
+def test_frames_of_one_turn_are_the_format(kind: Kind) -> None:
+    """A conversation of one question is framed as in training."""
+    tokenizer = with_template(kind.template, kind.tokens)
+    chat = chat_format(tokenizer)
+
+    assert turn_frames(tokenizer, ["user"]) == [chat.opening, chat.closing]
+
+
+def test_frames_without_a_template_are_plain() -> None:
+    """Turns stand in paragraphs."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = None
+    frames = turn_frames(tokenizer, ["user", "assistant", "user"])
+
+    assert [tokenizer.decode(frame) for frame in frames] == ["<s>", "\n\n", "\n\n", "\n\n"]
+
+
+def test_roles_that_a_template_refuses_are_told() -> None:
+    """Whoever asks may try without them."""
+    kind = KINDS["no system role"]
+    with pytest.raises(BaseModelError, match="no system role"):
+        turn_frames(with_template(kind.template, kind.tokens), ["system", "user"])
 
 
 def test_a_template_that_names_the_day_gives_the_same_ids_on_every_day() -> None:

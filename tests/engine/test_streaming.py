@@ -1,0 +1,168 @@
+"""Answers piece by piece: what comes when, and what is left behind when nobody listens."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+
+import pytest
+import torch
+
+from app.engine.answerer import (
+    AdapterFile,
+    Ask,
+    EngineFailedError,
+    Piece,
+    Reply,
+    Sampling,
+    Speaker,
+    Turn,
+    collect,
+)
+from app.engine.resident import ResidentAnswerer
+from app.lift.prompts import answering_context, question_prompt
+from tests.lift.conftest import TEXT
+
+Making = Callable[..., Ask]
+
+
+def split(said: Iterator[Piece | Reply]) -> tuple[list[Piece], Reply]:
+    """Return an answer's pieces and its reply."""
+    *pieces, reply = said
+    assert isinstance(reply, Reply)
+    return [piece for piece in pieces if isinstance(piece, Piece)], reply
+
+
+@pytest.fixture
+def remembering(adapters: list[AdapterFile], ask: Making) -> Ask:
+    """A question on a document with a memory."""
+    return ask(adapters[0])
+
+
+def test_pieces_are_the_reply(answerer: ResidentAnswerer, remembering: Ask) -> None:
+    """One for each token; texts joined are the reply's, shares averaged are, too."""
+    pieces, reply = split(answerer.stream(remembering))
+
+    assert "".join(piece.text for piece in pieces) == reply.text
+    assert len(pieces) == reply.completion_tokens == 12
+    shares = [piece.memory_share for piece in pieces if piece.memory_share is not None]
+    assert reply.memory_share == pytest.approx(sum(shares) / 12)
+
+
+def test_bare_answers_tell_no_shares(answerer: ResidentAnswerer, ask: Making) -> None:
+    """There is no memory to share with."""
+    pieces, _ = split(answerer.stream(ask(None)))
+
+    assert {piece.memory_share for piece in pieces} == {None}
+
+
+def test_the_first_piece_comes_before_the_last_is_computed(
+    answerer: ResidentAnswerer,
+    ask: Making,
+) -> None:
+    """The model computes as it is listened to."""
+    passes: list[int] = []
+    layer = answerer._base.model.model.layers[0]
+    with layer.register_forward_hook(lambda *_: passes.append(1)):
+        pieces = answerer.stream(ask(None))
+        next(pieces)
+        assert len(passes) == 1
+        collect(pieces)
+
+    assert len(passes) == 12
+
+
+def test_closing_ends_the_answer_unplugs_its_memory_and_gives_up_its_turn(
+    answerer: ResidentAnswerer,
+    remembering: Ask,
+    ask: Making,
+) -> None:
+    """The next question is answered by the bare model, bit for bit."""
+    expected = split(answerer.stream(ask(None)))[0]
+    pieces = answerer.stream(replace(remembering, max_tokens=10_000))
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+
+    assert split(answerer.stream(ask(None)))[0] == expected
+
+
+def test_an_answer_nobody_waits_for_is_not_begun(
+    answerer: ResidentAnswerer,
+    ask: Making,
+) -> None:
+    """Who goes while others are answered is found out at once, and the model computes nothing."""
+    first, gone = answerer.stream(ask(None)), Event()
+    next(first)
+    impatient = replace(ask(None), is_wanted=lambda: not gone.is_set())
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(lambda: collect(answerer.stream(impatient)))
+        gone.set()
+        with pytest.raises(EngineFailedError, match="nobody waits"):
+            waiting.result(20)
+
+    assert collect(first).completion_tokens == 12
+
+
+def test_a_stop_string_ends_the_answer(answerer: ResidentAnswerer, ask: Making) -> None:
+    """It is not said itself; the model computes no token behind it."""
+    free = collect(answerer.stream(ask(None)))
+    stop = free.text[4:6]
+    pieces, reply = split(answerer.stream(replace(ask(None), sampling=Sampling(stop=(stop,)))))
+
+    assert reply.text == "".join(piece.text for piece in pieces) == free.text.partition(stop)[0]
+    assert reply.finish_reason == "stop"
+    assert reply.completion_tokens < free.completion_tokens
+
+
+def test_the_same_seed_gives_the_same_answer(answerer: ResidentAnswerer, remembering: Ask) -> None:
+    """Another seed gives another one, and temperature 0 is the greedy answer whatever the seed."""
+
+    def text(temperature: float, seed: int) -> str:
+        sampling = Sampling(temperature=temperature, seed=seed)
+        return collect(answerer.stream(replace(remembering, sampling=sampling))).text
+
+    assert text(1.0, 1) == text(1.0, 1) != text(1.0, 2)
+    assert text(0.0, 1) == text(0.0, 2) == collect(answerer.stream(remembering)).text
+
+
+def test_log_probabilities_are_the_models(
+    answerer: ResidentAnswerer,
+    ask: Making,
+) -> None:
+    """Of the tokens taken and of the likeliest, before temperature; none unless asked for."""
+    base, greedy = answerer._base, replace(ask(None), num_logprobs=3)
+    pieces, _ = split(answerer.stream(greedy))
+    context = answering_context(base, base.tokenize(TEXT), greedy.method.context_tokens)
+    prompt = question_prompt(base, context, greedy.question).ids
+    expected = base.model(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+    first = pieces[0]
+
+    assert first.token == first.likeliest[0]
+    assert first.token is not None
+    assert first.token.token == base.tokenizer.decode([int(expected.argmax())])
+    assert [each.logprob for each in first.likeliest] == pytest.approx(
+        expected.topk(3).values.tolist(), abs=1e-4
+    )
+    assert split(answerer.stream(ask(None)))[0][0].token is None
+
+
+def test_log_probabilities_can_be_told_of_the_taken_token_alone(
+    answerer: ResidentAnswerer,
+    ask: Making,
+) -> None:
+    """Temperature changes what is taken, not how likely it was said to be."""
+    warm = replace(ask(None), num_logprobs=0, sampling=Sampling(temperature=2.0, seed=1))
+    pieces, _ = split(answerer.stream(warm))
+
+    assert all(piece.token and piece.token.logprob <= 0 for piece in pieces)
+    assert {piece.likeliest for piece in pieces} == {()}
+
+
+def test_dropped_turns_are_counted(answerer: ResidentAnswerer, ask: Making) -> None:
+    """A conversation longer than the window loses its oldest turns, and the reply says how many."""
+    method = replace(ask(None).method, window_tokens=600)
+    exchange = (Turn(Speaker.USER, "Who?"), Turn(Speaker.ASSISTANT, "She. " * 10))
+    reply = collect(answerer.stream(replace(ask(None), method=method, history=exchange * 4)))
+
+    assert reply.num_dropped_turns in (2, 4, 6)
+    assert reply.prompt_tokens <= 600
