@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Select, and_, delete, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, and_, delete, exists, func, select
+from sqlalchemy.orm import Session, aliased, defer
 
 from app import errors, training_use
 from app.clock import utc_now
@@ -17,6 +18,9 @@ from app.models import Adapter, Document, Job, JobState
 from app.storage import Store
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
+_ANSWERING = aliased(Job)
+_NOT_LISTED = (Job.method, _ANSWERING.method, Adapter.file_metadata, Adapter.quality)
+"""What a list shows nothing of, and takes long to read."""
 _log = structlog.get_logger()
 
 
@@ -93,19 +97,31 @@ def hold(session: Session, owner: str, document_id: str) -> Overview:
     return get(session, owner, document_id)
 
 
-def find_page(session: Session, owner: str, cursor: str | None, limit: int) -> Page:
+def find_page(
+    session: Session,
+    owner: str,
+    cursor: str | None,
+    limit: int,
+    *,
+    status: JobState | None = None,
+    part_of_title: str | None = None,
+) -> Page:
     """Return at most `limit` of an owner's documents behind `cursor`, the newest first.
+
+    Only those whose newest version has a status, or whose title has a part, if that is wished for.
 
     Raises:
         InvalidCursorError: the cursor was not made here.
     """
-    rows = _overviews(owner).order_by(Document.id.desc()).limit(limit + 1)
+    ids = _ids(owner, status, part_of_title).order_by(Document.id.desc()).limit(limit + 1)
     if cursor is not None:
-        rows = rows.where(Document.id < _require_id(read_cursor(cursor)))
-    found = _read(session, rows)
-    has_more = len(found) > limit
-    last = found[limit - 1].document.id if has_more else None
-    return Page(found[:limit], last and write_cursor(last))
+        ids = ids.where(Document.id < _require_id(read_cursor(cursor)))
+    found = session.scalars(ids).all()
+    shown = found[:limit]
+    return Page(
+        _read(session, _listed(owner).where(Document.id.in_(shown))),
+        write_cursor(shown[-1]) if len(found) > limit else None,
+    )
 
 
 def remove(session: Session, owner: str, document_id: str) -> None:
@@ -142,19 +158,43 @@ def _read(session: Session, rows: Select[Document, Job, Adapter, Job]) -> list[O
     return [Overview(*row, places.get(row[1].id)) for row in found]
 
 
+def _ids(owner: str, status: JobState | None, part_of_title: str | None) -> Select[str]:
+    """Select documents to be listed. Joined with what belongs to them, a database that guesses
+    wrong how many there are would read all in order to show some.
+    """
+    ids = select(Document.id).where(Document.owner == owner)
+    if status is not None:
+        newer = aliased(Job)
+        is_newest = ~exists().where(
+            newer.document_id == Job.document_id, newer.version > Job.version
+        )
+        ids = ids.join(Job).where(Job.state == status, is_newest)
+    if part_of_title is not None:
+        ids = ids.where(Document.title.icontains(part_of_title, autoescape=True))
+    return ids
+
+
+def _listed(owner: str) -> Select[Document, Job, Adapter, Job]:
+    unread = [defer(column, raiseload=True) for column in _NOT_LISTED]
+    return _overviews(owner).options(*unread).order_by(Document.id.desc())
+
+
 def _overviews(owner: str) -> Select[Document, Job, Adapter, Job]:
-    answering = aliased(Job)
+    return _all_overviews().where(Document.owner == owner)
+
+
+@cache  # to build it takes longer than to carry it out
+def _all_overviews() -> Select[Document, Job, Adapter, Job]:
     own = select(func.max(Job.version)).where(Job.document_id == Document.id)
     newest = own.correlate(Document).scalar_subquery()
     answered = own.join(Adapter, Adapter.job_id == Job.id).correlate(Document).scalar_subquery()
     return (
-        select(Document, Job, Adapter, answering)
+        select(Document, Job, Adapter, _ANSWERING)
         .join(Job, and_(Job.document_id == Document.id, Job.version == newest))
         .outerjoin(
-            answering, and_(answering.document_id == Document.id, answering.version == answered)
+            _ANSWERING, and_(_ANSWERING.document_id == Document.id, _ANSWERING.version == answered)
         )
-        .outerjoin(Adapter, Adapter.job_id == answering.id)
-        .where(Document.owner == owner)
+        .outerjoin(Adapter, Adapter.job_id == _ANSWERING.id)
     )
 
 

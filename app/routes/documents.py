@@ -29,6 +29,7 @@ from app.deps import (
 )
 from app.document_views import DocumentDetail, DocumentPage, DocumentView
 from app.downloads import DownloadDep
+from app.models import JobState
 from app.pairs import QAPairList, QAPairView
 from app.problems import problem_responses
 from app.uploads import describe_upload
@@ -70,9 +71,14 @@ def list_documents(
     session: ReaderDep,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    status: Annotated[JobState | None, Query(description="Of the newest version")] = None,
+    q: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="A part of the title")
+    ] = None,
 ) -> DocumentPage:
     """List documents, the newest first, page by page."""
-    page, now = documents.find_page(session, caller.owner, cursor, limit), utc_now()
+    page = documents.find_page(session, caller.owner, cursor, limit, status=status, part_of_title=q)
+    now = utc_now()
     return DocumentPage(
         data=[DocumentView.of(overview, now) for overview in page.overviews],
         next_cursor=page.next_cursor,
