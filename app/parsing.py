@@ -22,7 +22,7 @@ _one_at_a_time = Lock()
 _log = structlog.get_logger()
 
 
-def parse(store: Store, document: Document) -> Parsed:
+def parse(store: Store, document: Document, *, with_recognition: bool = False) -> Parsed:
     """Parse a document, and keep what comes of it; the same bytes give the same text.
 
     Raises:
@@ -30,7 +30,7 @@ def parse(store: Store, document: Document) -> Parsed:
         OSError: the store cannot be used.
     """
     with store.fetch(source_key(document.id), document.sha256) as path:
-        parsed = parse_file(path, document.filename or "")
+        parsed = parse_file(path, document.filename or "", with_recognition=with_recognition)
     store.put(outline_key(document.id), BytesIO(parsed.to_json()))
     store.put(text_key(document.id), BytesIO(parsed.text.encode()))
     return parsed

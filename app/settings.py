@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     preset: str = "balanced"
     """Method preset of documents that name none."""
 
+    ocr: Literal["off", "on"] = "off"
+    """Whether PDF files whose pages are pictures are read; `on` needs the extra `ocr`."""
+
     host: str = "127.0.0.1"
     """Address the API listens on."""
     port: int = Field(8000, ge=0, le=65535)

@@ -95,7 +95,10 @@ def _keeper(parts: Parts, lease: Lease, job: Job) -> CheckpointKeeper:
 
 
 def _train(parts: Parts, lease: Lease, document: Document, job: Job, reporter: Reporter) -> None:
-    text = parse_document(parts.database, parts.store, lease, document, reporter)
+    text = parse_document(
+        *(parts.database, parts.store, lease, document, reporter),
+        with_recognition=parts.settings.ocr == "on",
+    )
     lifted = _lift(parts, lease, job, text, reporter)
     report = measure(parts.database, parts.store, document, text, lifted, reporter)
     reporter.stage_started("publish", 1, "adapter")

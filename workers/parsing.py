@@ -5,6 +5,7 @@ A text never changes once it is there: offsets of pairs and passages point into 
 
 from app import attempts
 from app.db import Database
+from app.ingest.outline import Parsed
 from app.leases import Lease
 from app.models import Document
 from app.parsing import parse
@@ -16,7 +17,13 @@ _MOST_NAMES = 20
 
 
 def parse_document(
-    database: Database, store: Store, lease: Lease, document: Document, reporter: Reporter
+    database: Database,
+    store: Store,
+    lease: Lease,
+    document: Document,
+    reporter: Reporter,
+    *,
+    with_recognition: bool = False,
 ) -> str:
     """Return the document's text, in the store with its outline from now on.
 
@@ -26,7 +33,9 @@ def parse_document(
     reporter.stage_started("parse", 1, "document")
     text = _earlier_text(store, document)
     if text is None:
-        text = _parse(store, document, reporter)
+        parsed = parse(store, document, with_recognition=with_recognition)
+        _tell_left_out(parsed, reporter)
+        text = parsed.text
         write_patiently(database, lambda session: attempts.record_parsed(session, lease, len(text)))
     reporter.progressed(1)
     return text
@@ -42,10 +51,8 @@ def _earlier_text(store: Store, document: Document) -> str | None:
     return text if len(text) == document.num_characters else None
 
 
-def _parse(store: Store, document: Document, reporter: Reporter) -> str:
-    parsed = parse(store, document)
+def _tell_left_out(parsed: Parsed, reporter: Reporter) -> None:
     if parsed.left_out:
         names = ", ".join(parsed.left_out[:_MOST_NAMES])
         more = len(parsed.left_out) - _MOST_NAMES
         reporter.told(f"Left out, not text: {names}" + (f" and {more} more." if more > 0 else "."))
-    return parsed.text

@@ -114,7 +114,16 @@ def _unpack(_: str, limits: "Limits", result: IO[bytes]) -> dict[str, Any]:
     return {}
 
 
-_TASKS = {"parse": _parse, "unpack": _unpack}
+def _recognise(_: str, limits: "Limits", __: IO[bytes]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from app.ingest.parsing import recognise
+
+    sys.addaudithook(_refuse_event)
+    return {"parsed": asdict(recognise(sys.stdin.buffer.read(), limits))}
+
+
+_TASKS = {"parse": _parse, "unpack": _unpack, "recognise": _recognise}
 
 
 def _refuse_event(event: str, arguments: tuple[Any, ...]) -> None:

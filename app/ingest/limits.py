@@ -1,6 +1,6 @@
 """What reading one document may take. The README's table and the errors say these figures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MIB = 1024 * 1024
 
@@ -33,6 +33,8 @@ class Limits:
     """Lists, tables, objects and the like inside one another."""
     pages: int = 5_000
     """Pages of a PDF file."""
+    recognised_pages: int = 200
+    """Pages of a PDF file that are read as pictures, where that is switched on."""
     cell_characters: int = 1_000_000
     """One cell of a table in a CSV file."""
     open_files: int = 64
@@ -41,3 +43,7 @@ class Limits:
 
 LIMITS = Limits()
 """The limits that hold on a server."""
+RECOGNITION_LIMITS = replace(
+    LIMITS, cpu_seconds=6000, wall_seconds=12_000.0, memory_bytes=3072 * MIB
+)
+"""Those of a second process, which reads a scanned PDF file; a page takes up to 15 seconds."""

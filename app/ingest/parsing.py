@@ -15,7 +15,7 @@ from app.ingest.epub import write_epub
 from app.ingest.errors import EmptyDocumentError, LimitExceededError
 from app.ingest.html import decode_html, write_html
 from app.ingest.kinds import Kind
-from app.ingest.limits import LIMITS, Limits
+from app.ingest.limits import LIMITS, RECOGNITION_LIMITS, Limits
 from app.ingest.mail import write_mail
 from app.ingest.markdown import write_markdown
 from app.ingest.odt import write_odt
@@ -37,6 +37,23 @@ def parse(data: bytes, name: str = "", limits: Limits = LIMITS) -> Parsed:
     """
     builder = TextBuilder(limits)
     kind, encoding = _write(builder, Budget(limits), data, name)
+    return _parsed(builder, kind, encoding)
+
+
+def recognise(data: bytes, limits: Limits = RECOGNITION_LIMITS) -> Parsed:
+    """Return the text of a PDF file, with that of pages that are pictures.
+
+    Raises:
+        IngestError: it cannot be read, or takes too much.
+    """
+    from app.ingest.recognition import Recogniser  # here: it loads an optional extra
+
+    builder = TextBuilder(limits)
+    write_pdf(builder, data, Recogniser(limits).read)
+    return _parsed(builder, Kind.PDF, None)
+
+
+def _parsed(builder: TextBuilder, kind: Kind, encoding: str | None) -> Parsed:
     text = builder.text()
     if not text.strip():
         raise EmptyDocumentError("the document is empty: it holds no text")

@@ -1,6 +1,7 @@
 """PDF: the text of its pages, and its bookmarks as headings."""
 
 import re
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -24,14 +25,18 @@ _SCANNED_SHARE = 0.9
 """A file is a scan if so many of its pages are pictures without text."""
 
 
+Recognise = Callable[[PdfPage], str]
+"""Returns the text of a page that is a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     text: str
     start: int
 
 
-def write_pdf(builder: TextBuilder, data: bytes) -> None:
-    """Add all pages.
+def write_pdf(builder: TextBuilder, data: bytes, recognise: Recognise | None = None) -> None:
+    """Add all pages; `recognise` reads those that are pictures.
 
     Raises:
         IngestError: a limit, damage, a password, or pages that are pictures.
@@ -39,7 +44,7 @@ def write_pdf(builder: TextBuilder, data: bytes) -> None:
     try:
         with closing(PdfDocument(data)) as document:
             _check_length(builder, len(document))
-            pages, num_scanned = _write_pages(builder, document)
+            pages, num_scanned = _write_pages(builder, document, recognise)
             _refuse_without_text(len(pages), num_scanned, sum(len(page.text) for page in pages))
             _note_bookmarks(builder, document, pages)
     except PdfiumError as error:
@@ -56,13 +61,17 @@ def _check_length(builder: TextBuilder, num_pages: int) -> None:
         raise DamagedDocumentError("the PDF file has no pages; print it to a new one")
 
 
-def _write_pages(builder: TextBuilder, document: PdfDocument) -> tuple[list[_Page], int]:
+def _write_pages(
+    builder: TextBuilder, document: PdfDocument, recognise: Recognise | None
+) -> tuple[list[_Page], int]:
     pages, num_scanned = [], 0
     for index in range(len(document)):
         builder.note_page(document.get_page_label(index) or str(index + 1))
         with closing(document[index]) as page:
             text = _read_text(page)
-            num_scanned += len(text) < _FEWEST_CHARACTERS and _has_picture(page)
+            if len(text) < _FEWEST_CHARACTERS and _has_picture(page):
+                text = (recognise(page) if recognise else "") or text
+                num_scanned += recognise is None
         goes_on = text[:1].islower()  # a sentence that goes over the page's end
         start = builder.add(text, "\n" if goes_on else "\n\n")
         pages.append(_Page(text, start))

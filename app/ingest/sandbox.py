@@ -7,22 +7,42 @@ from typing import Any
 import structlog
 
 from app.ingest.capped import CappedProcess, crashed, raise_refusal
-from app.ingest.limits import LIMITS, MIB, Limits
+from app.ingest.errors import ScannedDocumentError
+from app.ingest.limits import LIMITS, MIB, RECOGNITION_LIMITS, Limits
 from app.ingest.outline import Parsed, read_fields
+from app.ingest.recognition import is_installed
 
 _BYTES_A_CHARACTER = 4
 _OUTLINE_BYTES = 64 * MIB
+_NOT_INSTALLED = (
+    "this server is to do so itself and cannot: its operator has to install lift-server[ocr]"
+)
 _log = structlog.get_logger()
 
 
-def parse_file(path: Path, name: str = "", limits: Limits = LIMITS) -> Parsed:
+def parse_file(
+    path: Path, name: str = "", limits: Limits = LIMITS, *, with_recognition: bool = False
+) -> Parsed:
     """Return the text of a document; of `name`, as its owner has it, the suffix breaks ties.
+
+    `with_recognition` has the pages of a scanned PDF file read as pictures, which takes minutes.
 
     Raises:
         IngestError: the document is refused, or parsing it broke a limit or the process.
         OSError: the file cannot be read, or no process started.
     """
-    with path.open("rb") as file, CappedProcess(file, "parse", name, limits) as process:
+    try:
+        return _run("parse", path, name, limits)
+    except ScannedDocumentError as error:
+        if not with_recognition:
+            raise
+        if not is_installed():
+            raise ScannedDocumentError(f"{error}; {_NOT_INSTALLED}") from error
+    return _run("recognise", path, name, RECOGNITION_LIMITS)
+
+
+def _run(task: str, path: Path, name: str, limits: Limits) -> Parsed:
+    with path.open("rb") as file, CappedProcess(file, task, name, limits) as process:
         answer = _read_answer(process, limits)
     if not answer:
         raise process.refusal()

@@ -26,5 +26,6 @@ def test_readme_publishes_the_limits() -> None:
         f"{LIMITS.archive_nesting}",
         f"{LIMITS.element_nesting}",
         f"{LIMITS.pages:,}",
+        f"{LIMITS.recognised_pages}",
         f"{LIMITS.cell_characters:,} characters",
     ]
