@@ -28,6 +28,8 @@ def describe(document: Json, limits: Limits) -> Json:
     bodies.describe_files(document)
     bodies.forbid_null_in_text(document)
     schemas.drop_member_titles(document)
+    schemas.widen_nulls(document)
+    schemas.drop_object_defaults(document)
     schemas.permit_repetition(document)
     schemas.name_choices(document)
     schemas.state_limits(document, limits.max_document_bytes, limits.max_answer_tokens)

@@ -22,6 +22,21 @@ def drop_member_titles(document: Json) -> None:
             parameter.get("schema", {}).pop("title", None)
 
 
+def widen_nulls(document: Json) -> None:
+    """Permit a text where there is never anything: openapi-generator fails on null alone."""
+    for schema in schemas_of(document):
+        for member in schema.get("properties", {}).values():
+            if member.get("type") == "null":
+                member["type"] = ["string", "null"]
+
+
+def drop_object_defaults(document: Json) -> None:
+    """Leave it to the server what a left-out object is: openapi-python-client knows no such."""
+    for schema in schemas_of(document):
+        if isinstance(schema.get("default"), dict):
+            del schema["default"]
+
+
 def permit_repetition(document: Json) -> None:
     """Sets take what comes twice as what came once: to forbid it would be untrue."""
     for schema in schemas_of(document):
@@ -50,8 +65,9 @@ def state_limits(document: Json, max_document_bytes: int, max_answer_tokens: int
         for name, schema in document["components"]["schemas"].items()
     }
     members["TextUpload"]["text"] |= {"minLength": 1, "maxLength": max_document_bytes}
-    members["UploadFields"]["file"]["maxLength"] = max_document_bytes
-    members["UploadFields"]["options"]["maxLength"] = FORM_BYTES
+    for form in ("UploadFields", "ArchiveFields"):
+        members[form]["file"]["maxLength"] = max_document_bytes
+        members[form]["options"]["maxLength"] = FORM_BYTES
     for tokens in _numbers(members["Question"]["max_tokens"]):
         tokens["maximum"] = max_answer_tokens
 
