@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
@@ -32,6 +33,15 @@ class _Created(BaseModel):
 
 class _Pairs(BaseModel):
     data: list[QAPair]
+
+
+class _Delta(BaseModel):
+    text: str
+
+
+class _Problem(BaseModel):
+    detail: str
+    code: str | None = None
 
 
 class _Page(BaseModel):
@@ -133,14 +143,25 @@ class Client:
             wish["preset"] = preset
         return _read(Document, self._call("POST", f"{_path(document_id)}/relift", json=wish))
 
-    def ask(
-        self, document_id: str, question: str, *, memory: bool = True, max_tokens: int | None = None
-    ) -> Answer:
-        """Ask one question, with the document's memory or over its truncated text alone."""
-        body: dict[str, Any] = {"question": question, "memory": "required" if memory else "off"}
-        if max_tokens is not None:
-            body["max_tokens"] = max_tokens
+    def ask(self, document_id: str, question: str, **wishes: Any) -> Answer:
+        """Ask one question; `wishes` are further fields of it, sent unless they are None."""
+        body = _without_none(wishes | {"question": question})
         return _read(Answer, self._call("POST", f"{_path(document_id)}/ask", json=body))
+
+    def ask_streamed(
+        self, document_id: str, question: str, **wishes: Any
+    ) -> Iterator[str | Answer]:
+        """Ask one question, and give the answer piece by piece; what is told of it comes last."""
+        path, body = f"{_path(document_id)}/ask", _without_none(wishes | {"question": question})
+        headers = {"Accept": "text/event-stream"}
+        with (
+            self._reaching(),
+            self._http.stream("POST", path, json=body, headers=headers) as response,
+        ):
+            if not response.is_success:
+                response.read()
+                raise _refusal(response)
+            yield from _read_answer(response)
 
     def text(self, document_id: str) -> str:
         """Return a document's text."""
@@ -155,20 +176,55 @@ class Client:
         self._call("DELETE", _path(document_id))
 
     def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
+        with self._reaching():
             response = self._http.request(method, path, **request)
+        if not response.is_success:
+            raise _refusal(response)
+        return response
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
         except httpx.TimeoutException as error:
             raise ClientError(f"the server at {self._url} did not answer in time") from error
         except httpx.UnsupportedProtocol as error:
             raise ClientError(f"{self._url} is not an http:// or https:// URL") from error
+        except httpx.RemoteProtocolError as error:
+            raise ClientError(f"the server at {self._url} ended its answer early") from error
         except httpx.TransportError as error:
             raise ClientError(
                 f"no server answers at {self._url}; start one with `lift serve`, "
                 "or name another with --url"
             ) from error
-        if not response.is_success:
-            raise _refusal(response)
-        return response
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read_answer(response: httpx.Response) -> Iterator[str | Answer]:
+    for event, data in _events(response.iter_text()):
+        match event:
+            case "answer.delta":
+                yield _parse(_Delta, data, response).text
+            case "answer.done":
+                yield _parse(Answer, data, response)
+                return
+            case "error":
+                problem = _parse(_Problem, data, response)
+                raise ClientError(problem.detail, problem.code)
+    raise ClientError(f"what answers at {response.url} is not a LIFT server")
+
+
+def _events(pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Give the names and data of server-sent events; only line feeds end a line here."""
+    rest = ""
+    for piece in pieces:
+        *blocks, rest = (rest + piece).split("\n\n")
+        for block in blocks:
+            fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
+            yield fields.get("event", ""), fields.get("data", "")
 
 
 def _path(document_id: str) -> str:
@@ -176,8 +232,12 @@ def _path(document_id: str) -> str:
 
 
 def _read(model: type[ModelT], response: httpx.Response) -> ModelT:
+    return _parse(model, response.content, response)
+
+
+def _parse(model: type[ModelT], data: str | bytes, response: httpx.Response) -> ModelT:
     try:
-        return model.model_validate_json(response.content)
+        return model.model_validate_json(data)
     except ValidationError as error:
         raise ClientError(f"what answers at {response.url} is not a LIFT server") from error
 

@@ -85,8 +85,20 @@ class Document(BaseModel):
         return self.status in _TERMINAL
 
 
+class Evidence(BaseModel):
+    """A passage of the document that has something to do with the question."""
+
+    text: str
+    start: int
+    end: int
+    page: int | None = None
+    heading: str | None = None
+
+
 class Answer(BaseModel):
     """What the model said."""
 
     answer: str
     memory_share: float | None = None
+    memory: str = "used"
+    evidence: list[Evidence] | None = None

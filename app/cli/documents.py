@@ -1,4 +1,4 @@
-"""`lift upload` and `lift ask`: a document goes in, answers come out."""
+"""`lift upload`: a document goes in."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +8,8 @@ from rich.progress import open as open_with_progress
 
 from app.cli.connecting import Url, connected
 from app.cli.console import out
-from app.cli.options import DocumentId, Options, Preset, Priority, Wait, read_options
+from app.cli.options import Options, Preset, Priority, Wait, read_options
 from app.cli.showing import watch
-from app.client_views import Answer
-
-_SHARE_WIDTH = 20
 
 
 def upload(
@@ -41,31 +38,3 @@ def upload(
         out.print(f"document {document_id}", highlight=False)
         if wait:
             watch(client, document_id)
-
-
-def ask(
-    document_id: DocumentId,
-    question: Annotated[str, typer.Argument(show_default=False)],
-    memory: Annotated[bool, typer.Option(help="Answer with the document's memory.")] = True,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
-    url: Url = None,
-) -> None:
-    """Ask one question on one document."""
-    with connected(url) as client:
-        answer = client.ask(document_id, question, memory=memory, max_tokens=max_tokens)
-    out.print(answer.answer, markup=False, highlight=False, soft_wrap=True)
-    _show_share(answer)
-
-
-def _show_share(answer: Answer) -> None:
-    if answer.memory_share is None:
-        return
-    filled = round(answer.memory_share * _SHARE_WIDTH)
-    bar = "█" * filled + "░" * (_SHARE_WIDTH - filled)
-    out.print(
-        f"memory share {bar} {answer.memory_share:.0%}: how much of the attention came from "
-        "memory, no probability of truth",
-        style="dim",
-        highlight=False,
-        soft_wrap=True,
-    )

@@ -4,6 +4,7 @@ import typer
 
 from app.cli import (
     analyse,
+    asking,
     doctor,
     documents,
     evaluation,
@@ -34,7 +35,7 @@ app = typer.Typer(
 for command in (
     server.serve,
     documents.upload,
-    documents.ask,
+    asking.ask,
     training.status,
     training.cancel,
     training.retry,

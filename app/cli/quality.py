@@ -5,7 +5,7 @@ from app.client_views import Quality
 _VERDICTS = {
     "helps": "This memory helps",
     "no_measured_help": (
-        "This memory was not measured to help (`lift ask --no-memory` answers without it)"
+        "This memory was not measured to help (`lift ask --memory off` answers without it)"
     ),
 }
 

@@ -49,8 +49,8 @@ def ask_all(
     return [
         Asked(
             question,
-            client.ask(document_id, question.question, memory=False, max_tokens=_ANSWER_TOKENS),
-            client.ask(document_id, question.question, memory=True, max_tokens=_ANSWER_TOKENS),
+            client.ask(document_id, question.question, memory="off", max_tokens=_ANSWER_TOKENS),
+            client.ask(document_id, question.question, max_tokens=_ANSWER_TOKENS),
         )
         for question in track(questions, "ask", console=console, disable=quiet)
     ]

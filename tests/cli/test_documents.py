@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pytest
@@ -68,27 +67,6 @@ def test_upload_option_is_json_or_text(
     lift("upload", file, "--no-wait", "--option", option, "--url", played.url)
 
     assert sent in played.requests[0][1]
-
-
-def test_ask_prints_answer_and_share(played: PlayedServer) -> None:
-    """The answer comes first; the memory share says that it is no probability of truth."""
-    played.play("POST /documents/d1/ask", {"answer": "A [red] heron.", "memory_share": 0.25})
-
-    result = lift("ask", "d1", "What?", "--url", played.url)
-
-    first, second = result.output.splitlines()
-    assert first == "A [red] heron."
-    assert re.match(r"memory share █{5}░{15} 25%: .* no probability of truth", second)
-
-
-def test_ask_without_memory_prints_answer_only(played: PlayedServer) -> None:
-    """With --no-memory the base model is asked, and there is no share to show."""
-    played.play("POST /documents/d1/ask", {"answer": "No idea.", "memory_share": None})
-
-    result = lift("ask", "d1", "What?", "--no-memory", "--max-tokens", "5", "--url", played.url)
-
-    assert result.output == "No idea.\n"
-    assert played.requests[0][1] == b'{"question":"What?","memory":"off","max_tokens":5}'
 
 
 @pytest.mark.parametrize("arguments", [("status", "d1"), ("ask", "d1", "What?")])

@@ -39,7 +39,7 @@ def test_status_labels_a_memory_that_does_not_help(played: PlayedServer) -> None
 
     result = lift("status", "d1", "--url", played.url)
 
-    assert "This memory was not measured to help (`lift ask --no-memory`" in result.output
+    assert "This memory was not measured to help (`lift ask --memory off`" in result.output
 
 
 def test_missing_control_is_told() -> None:

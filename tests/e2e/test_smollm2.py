@@ -83,7 +83,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, models: Path, dtype: str) -> I
         answers = {
             turn: client.ask(ids[name], QUESTION, max_tokens=24) for turn, name in turns.items()
         }
-        answers["off"] = client.ask(ids[LONG], QUESTION, max_tokens=24, memory=False)
+        answers["off"] = client.ask(ids[LONG], QUESTION, max_tokens=24, memory="off")
         yield Run(lifted, answers)
 
 
