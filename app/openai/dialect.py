@@ -11,7 +11,6 @@ _CODES: Final = {
     "unauthenticated": "invalid_api_key",
     "rate_limited": "rate_limit_exceeded",
     "too_many_asks": "rate_limit_exceeded",
-    "quota_exceeded": "insufficient_quota",
     "question_too_long": "context_length_exceeded",
 }
 """Codes of ours that clients know under another name. All others stay as they are."""

@@ -4,13 +4,16 @@ Written after the public sources of Open WebUI and AnythingLLM; no code of their
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.app.live import Live
 from tests.fakes import FakeAnswerer
 
+README = Path(__file__).parents[3] / "README.md"
 KEY = {"Authorization": "Bearer anything", "Content-Type": "application/json"}
 TITLE = '### Task:\nGenerate a concise title.\n### Output:\nJSON format: { "title": "…" }'
 TAGS = '### Task:\nGenerate 1-3 broad tags.\n### Output:\nJSON format: { "tags": ["tag1"] }'
@@ -94,3 +97,15 @@ def test_anything_llm_compares_answers(http: httpx.Client, live_model: str) -> N
     said = "".join(choice["delta"].get("content", "") for choice in deltas(streamed))
     assert said == whole.json()["choices"][0]["message"]["content"]
     assert deltas(streamed)[-1]["finish_reason"] == "stop"
+
+
+def test_readmes_example_runs(
+    live: Live, live_model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever copies it gets an answer, word by word, and where it came from."""
+    section = README.read_text().split("## OpenAI clients")[1]
+    example = section.split("```python\n")[1].split("```")[0]
+
+    exec(example.replace("http://127.0.0.1:8000", live.url), {})
+
+    assert capsys.readouterr().out == "What are letters sealed with? in 9 characters0.25 []\n"
