@@ -17,6 +17,7 @@ from app import keys
 from app.callers import Caller
 from app.clock import utc_now
 from app.errors import ApiError
+from app.models import ApiKey
 from app.problems import problem_response
 from app.services import Services
 
@@ -40,36 +41,40 @@ class Access:
         services: Services = scope["app"].state.services
         authorization = Headers(scope=scope).get("authorization")
         try:
-            caller = await to_thread.run_sync(partial(_admit, services, authorization))
+            caller, is_noted = await to_thread.run_sync(partial(_admit, services, authorization))
         except ApiError as error:
             await problem_response(scope["path"], error)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
-        if caller.key_id:
+        if caller.key_id and not is_noted:
             note_use = partial(_note_use, services, caller.key_id)
             await to_thread.run_sync(note_use, limiter=self._noting)
 
 
-def _admit(services: Services, authorization: str | None) -> Caller:
-    caller = _identify(services, authorization)
+def _admit(services: Services, authorization: str | None) -> tuple[Caller, bool]:
+    """Return who calls, and whether it is known that the key is used."""
+    caller, is_noted = _identify(services, authorization)
     services.rates.count(caller)
-    return caller
+    return caller, is_noted
 
 
-def _identify(services: Services, authorization: str | None) -> Caller:
+def _identify(services: Services, authorization: str | None) -> tuple[Caller, bool]:
     if not services.settings.asks_for_keys:
-        return Caller.local(services.settings)
+        return Caller.local(services.settings), True
+    now = utc_now()
     with services.database.reading() as session:
-        return keys.authenticate(session, authorization, services.settings, utc_now())
+        row = keys.find(session, authorization, now)
+    return keys.caller_of(row, services.settings), keys.is_use_noted(row, now)
 
 
 def _note_use(services: Services, key_id: str) -> None:
     now = utc_now()
     try:
         with services.database.reading() as session:
-            if keys.is_use_noted(session, key_id, now):
-                return
+            row = session.get(ApiKey, key_id)
+        if row is None or keys.is_use_noted(row, now):  # by another request meanwhile
+            return
         with services.database.writing() as session:
             keys.note_use(session, key_id, now)
     except SQLAlchemyError as error:

@@ -78,10 +78,8 @@ def revoke(session: Session, key_id: str, now: datetime) -> ApiKey:
     return row
 
 
-def authenticate(
-    session: Session, authorization: str | None, settings: Settings, now: datetime
-) -> Caller:
-    """Return whose key a request carries.
+def find(session: Session, authorization: str | None, now: datetime) -> ApiKey:
+    """Return the key that a request carries.
 
     Only who has a key hears that it was revoked or has expired.
 
@@ -95,14 +93,18 @@ def authenticate(
         raise UnauthenticatedError(f"the API key {row.id} was revoked", _INVALID)
     if row.expires_at is not None and row.expires_at <= now:
         raise UnauthenticatedError(f"the API key {row.id} has expired", _INVALID)
+    return row
+
+
+def caller_of(row: ApiKey, settings: Settings) -> Caller:
+    """Return who calls with a key."""
     scopes = frozenset(Scope(scope) for scope in row.scopes)
     return Caller(row.owner, scopes, row.id, Limits.of(settings, row.limits))
 
 
-def is_use_noted(session: Session, key_id: str, now: datetime) -> bool:
+def is_use_noted(row: ApiKey, now: datetime) -> bool:
     """Say whether it is written down that a key was used within the last minute."""
-    noted = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.last_used_at > now - _USE_STEP)
-    return session.scalar(noted) is not None
+    return row.last_used_at is not None and row.last_used_at > now - _USE_STEP
 
 
 def note_use(session: Session, key_id: str, now: datetime) -> None:

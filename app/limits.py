@@ -55,11 +55,6 @@ class Asks:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody asks anything."""
-        return not self._open
-
     @contextmanager
     def held(self, caller: Caller) -> Iterator[None]:
         """Count a question until it is answered.

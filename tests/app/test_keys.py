@@ -23,7 +23,8 @@ def identify(
     database: Database, settings: Settings, authorization: str | None, **later: float
 ) -> Caller:
     with database.reading() as session:
-        return keys.authenticate(session, authorization, settings, utc_now() + timedelta(**later))
+        row = keys.find(session, authorization, utc_now() + timedelta(**later))
+    return keys.caller_of(row, settings)
 
 
 def test_key_is_recognised(database: Database, settings: Settings) -> None:

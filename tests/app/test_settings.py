@@ -37,6 +37,8 @@ def test_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
         ({"max_answer_tokens": 0}, "max_answer_tokens"),
         ({"port": 65536}, "port"),
         ({"port": -1}, "port"),
+        ({"auth": "yes"}, "'off' or 'keys'"),
+        ({"max_documents": 0}, "max_documents"),
     ],
 )
 def test_impossible_settings_are_refused(given: dict[str, str | int], told: str) -> None:
