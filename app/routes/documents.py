@@ -73,7 +73,13 @@ def list_documents(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     status: Annotated[JobState | None, Query(description="Of the newest version")] = None,
     q: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="A part of the title")
+        str | None,
+        Query(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[^\x00-\x1f\x7f]*$",
+            description="A part of the title",
+        ),
     ] = None,
 ) -> DocumentPage:
     """List documents, the newest first, page by page."""

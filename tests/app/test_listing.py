@@ -97,7 +97,7 @@ def test_both_filters_hold_together(client: TestClient, database: Database, stor
     assert titles(client, status="queued", q="tw") == []
 
 
-@pytest.mark.parametrize("params", [{"status": "done"}, {"q": ""}, {"q": "x" * 201}])
+@pytest.mark.parametrize("params", [{"status": "done"}, {"q": ""}, {"q": "x" * 201}, {"q": "a\0"}])
 def test_filter_that_is_none_returns_422(client: TestClient, params: dict[str, str]) -> None:
     """What the server does not understand it does not guess at."""
     response = client.get("/documents", params=params)

@@ -212,3 +212,19 @@ def test_files_go_when_the_commit_fails(
     assert response.status_code == 500
     assert client.get("/documents").json()["data"] == []
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+def test_name_of_the_file_is_kept_beside_the_title(client: TestClient, database: Database) -> None:
+    """What the document is called does not hide what was uploaded; its folder goes."""
+    sent = ("../secret/A\u202e table.CSV", b"a,b\n1,2\n")
+    response = client.post("/documents", files={"file": sent}, data={"title": "Mine.md"})
+
+    shown = client.get(response.headers["location"]).json()
+    assert (shown["title"], shown["filename"]) == ("Mine.md", "A table.CSV")
+    with database.reading() as session:
+        assert session.scalars(select(Document.filename)).one() == "A table.CSV"
+
+
+def test_text_has_no_file_name(client: TestClient) -> None:
+    """It came as JSON."""
+    assert client.post("/documents", json={"text": "x"}).json()["filename"] is None
