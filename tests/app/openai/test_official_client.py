@@ -79,6 +79,7 @@ def test_completion_is_parsed(official: OpenAI, model: str) -> None:
     assert completion.usage.total_tokens == 24
     assert completion.model_extra
     assert completion.model_extra["lift"]["memory_share"] == 0.25
+    assert completion._request_id
 
 
 def test_stream_is_parsed(official: OpenAI, model: str) -> None:
