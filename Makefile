@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS := .ci/constraints.txt
 GENERATORS := $(CURDIR)/$(VENV)/generators
 OPENAI_CLIENTS := $(VENV)/openai-clients
+CLIENT := build/lift-client
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
@@ -39,7 +40,7 @@ openapi: $(VENV)/.dev  ## Write the OpenAPI documents into app/openapi
 
 client: $(VENV)/.generators  ## Generate a Python client into build/lift-client
 	PATH="$(GENERATORS)/bin:$$PATH" openapi-python-client generate --overwrite \
-		--path app/openapi/openapi.json --config .ci/contract/client.yaml --output-path build/lift-client
+		--path app/openapi/openapi.json --config .ci/contract/client.yaml --output-path $(CLIENT)
 
 bench: $(VENV)/.dev  ## Measure speed, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
