@@ -57,11 +57,17 @@ def _chapters(archive: Archive) -> Iterator[str]:
         raise DamagedDocumentError("the EPUB file does not say where its list of chapters is")
     package, folder = parse_xml(archive.read(package_name)), dirname(package_name)
     items = {item.get("id"): item for item in find_all(package, "item")}
+    contents = {
+        (reference.get("href") or "").partition("#")[0]
+        for reference in find_all(package, "reference")
+        if reference.get("type") == "toc"
+    }
     for reference in find_all(package, "itemref"):
         item = items.get(reference.get("idref"))
         if item is None or item.get("media-type") not in _XHTML:
             continue
-        if "nav" not in (item.get("properties") or "").split():
+        is_contents = "nav" in (item.get("properties") or "").split()
+        if not is_contents and item.get("href") not in contents:
             yield normpath(join(folder, unquote(item.get("href") or "")))
 
 

@@ -58,6 +58,8 @@ _ENDINGS: dict[str, Callable[[HtmlState], None]] = {
     "tr": HtmlState.end_row,
     "ul": HtmlState.end_list,
 }
+_BACK_LINK = "doc-backlink"
+"""From a note to where it was called."""
 _PAGE_BREAKS = frozenset(["pagebreak", "doc-pagebreak"])
 
 
@@ -107,7 +109,7 @@ def _enter(state: HtmlState, node: LexborNode) -> LexborNode | None:
     if tag is None or tag.startswith(("-", "!")) or tag in _SKIPPED:
         return None
     attributes = node.attributes
-    if "hidden" in attributes:
+    if "hidden" in attributes or attributes.get("role") == _BACK_LINK:
         return None
     _note_page_break(state, attributes)
     if tag == "table":

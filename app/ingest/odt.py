@@ -8,9 +8,10 @@ from xml.etree.ElementTree import Element  # a type; defusedxml parses
 from app.ingest.archive import Archive
 from app.ingest.builder import TextBuilder
 from app.ingest.errors import DamagedDocumentError
+from app.ingest.odt_styles import OdtStyles
 from app.ingest.xml import attribute, find_all, local_name, parse_xml
 
-_CONTENT = "content.xml"
+_CONTENT, _STYLES = "content.xml", "styles.xml"
 _SKIPPED = frozenset(
     "annotation tracked-changes table-of-content alphabetical-index sequence-decls forms"
     " bibliography illustration-index table-index note-citation title desc".split()
@@ -28,34 +29,23 @@ def write_odt(builder: TextBuilder, archive: Archive) -> None:
     body = next(find_all(root, "text"), None)
     if body is None:
         raise DamagedDocumentError("the ODT file holds no text document; save it anew")
-    _Writer(builder, _styles_on_new_pages(root) if _has_pages(root) else frozenset()).write(body)
-
-
-def _has_pages(root: Element) -> bool:
-    return next(find_all(root, "soft-page-break"), None) is not None
-
-
-def _styles_on_new_pages(root: Element) -> frozenset[str]:
-    """Names of the styles whose paragraphs begin a page by themselves."""
-    names = set()
-    for style in find_all(root, "style"):
-        breaks = any(attribute(part, "break-before") == "page" for part in style)
-        if breaks or attribute(style, "master-page-name"):
-            names.add(attribute(style, "name") or "")
-    return frozenset(names)
+    styles = [parse_xml(archive.read(_STYLES))] if _STYLES in archive else []
+    _Writer(builder, OdtStyles([*styles, root])).write(body)
 
 
 class _Writer:
     """Walks the body; holds the notes until its end."""
 
-    def __init__(self, builder: TextBuilder, page_styles: frozenset[str]) -> None:
+    def __init__(self, builder: TextBuilder, styles: OdtStyles) -> None:
         self._builder = builder
-        self._page_styles = page_styles
+        self._styles = styles
+        self._has_pages = False
         self._notes: list[str] = []
 
     def write(self, body: Element) -> None:
         """Add the body and its notes."""
-        if next(find_all(body, "soft-page-break"), None) is not None:
+        self._has_pages = next(find_all(body, "soft-page-break"), None) is not None
+        if self._has_pages:
             self._builder.note_page()
         self._write_blocks(body)
         for number, note in enumerate(self._notes, start=1):
@@ -72,18 +62,20 @@ class _Writer:
         elif name in ("p", "h"):
             self._write_paragraph(element)
         elif name == "list":
-            self._write_list(element, 0)
+            self._write_list(element, "", 0)
         elif name == "table":
             self._write_table(element)
         elif name not in _SKIPPED:
             self._write_blocks(element)
 
     def _write_paragraph(self, element: Element) -> None:
-        if attribute(element, "style-name") in self._page_styles and self._builder.length:
+        if self._has_pages and self._builder.length and self._styles.begins_page(element):
             self._builder.note_page()
         text, pages, boxes = self._read(element)
         if local_name(element) == "h":
             self._builder.add_heading(_level(element), " ".join(text.split()))
+        elif self._styles.is_title(element):
+            self._builder.add_heading(1, " ".join(text.split()))
         else:
             start = self._builder.add(text)
             for length in pages:
@@ -91,14 +83,17 @@ class _Writer:
         for box in boxes:
             self._write_blocks(box)
 
-    def _write_list(self, element: Element, depth: int) -> None:
-        for item in element:
+    def _write_list(self, element: Element, outer_style: str, depth: int) -> None:
+        style = attribute(element, "style-name") or outer_style
+        is_numbered = self._styles.is_numbered(style, depth)
+        for number, item in enumerate(element, start=1):
+            mark = f"{number}." if is_numbered else "-"
             for part in item:
                 if local_name(part) == "list":
-                    self._write_list(part, depth + 1)
+                    self._write_list(part, style, depth + 1)
                 elif local_name(part) == "p":
                     text, _, _ = self._read(part)
-                    self._builder.add(f"- {text}" if text else "", "\n" + "  " * depth)
+                    self._builder.add(f"{mark} {text}" if text else "", "\n" + "  " * depth)
                 else:
                     self._write_block(part)
 

@@ -144,6 +144,15 @@ def test_markdown_keeps_its_text_and_finds_its_headings() -> None:
     assert titles(parsed) == [(1, "One *two*"), (2, "Three"), (2, "Four")]
 
 
+def test_front_matter_of_markdown_is_no_heading() -> None:
+    """The lines between two rules at the beginning say something about the text."""
+    text = "---\ntitle: The Book\nlang: en\n---\n\n# One\n\nx\n\nTwo\n---\n"
+    parsed = parse(text.encode(), "a.md")
+
+    assert parsed.text == text
+    assert titles(parsed) == [(1, "One"), (2, "Two")]
+
+
 def test_pdf_pages_and_bookmarks_are_found() -> None:
     """Each page says what was drawn on it; a bookmark stands at its title."""
     data = make_pdf([["Head", "One", "first page text."], ["Two", "second."]], {"One": 0, "Two": 1})
