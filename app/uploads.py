@@ -2,15 +2,17 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any
 
+import structlog
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from app.errors import UnsupportedContentTypeError
+from app.errors import StoreUnavailableError, UnsupportedContentTypeError
 from app.fingerprints import sha256_of
 from app.intake import Upload
 from app.schemas import ArchiveFields, TextUpload, UploadFields
@@ -18,6 +20,7 @@ from app.schemas import ArchiveFields, TextUpload, UploadFields
 _MULTIPART = "multipart/form-data"
 _JSON = "application/json"
 _ASKED = [field.name for field in dataclasses.fields(Upload) if field.name != "content"]
+_log = structlog.get_logger()
 
 
 async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Upload]:
@@ -25,11 +28,12 @@ async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Up
 
     Raises:
         UnsupportedContentTypeError: neither multipart nor JSON.
+        StoreUnavailableError: the disk has no room for it.
         RequestValidationError: a field is missing or wrong.
     """
     media_type = _media_type(request)
     if media_type == _MULTIPART:
-        async with request.form(max_files=1, max_fields=10) as form:
+        async with _opened_form(request) as form:
             yield _read_form(form, UploadFields, default_preset)
     elif media_type == _JSON:
         yield _read_json(await request.body(), default_preset)
@@ -44,6 +48,7 @@ async def read_archive(request: Request, default_preset: str) -> AsyncIterator[U
 
     Raises:
         UnsupportedContentTypeError: it is not multipart.
+        StoreUnavailableError: the disk has no room for it.
         RequestValidationError: a field is missing or wrong.
     """
     media_type = _media_type(request)
@@ -51,7 +56,7 @@ async def read_archive(request: Request, default_preset: str) -> AsyncIterator[U
         raise UnsupportedContentTypeError(
             f"the body must be {_MULTIPART}, not {media_type or 'untyped'}"
         )
-    async with request.form(max_files=1, max_fields=10) as form:
+    async with _opened_form(request) as form:
         yield _read_form(form, ArchiveFields, default_preset)
 
 
@@ -81,6 +86,23 @@ def _describe_form(fields: type[ArchiveFields], what: str) -> dict[str, Any]:
     form["properties"] |= {"file": file, "options": options}
     form["required"] = ["file"]
     return {"schema": form}
+
+
+@asynccontextmanager
+async def _opened_form(request: Request) -> AsyncIterator[FormData]:
+    """Read a form, its file to the disk if it is large, and let that go at the end."""
+    try:
+        form = await request.form(max_files=1, max_fields=10)
+    except OSError as error:
+        _log.error("upload_not_spooled", error=str(error))
+        raise StoreUnavailableError(
+            f"the upload cannot be read to the disk: {error.strerror}; make room in the folder for "
+            "temporary files, or try again later"
+        ) from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def _media_type(request: Request) -> str:

@@ -1,5 +1,6 @@
 """`POST /documents`: what is taken in, what is refused, and that nothing is lost."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from sqlalchemy import func, select
 
 from app import documents, jobs
 from app.db import Database
+from app.main import create_app
 from app.models import LOCAL_OWNER, Document, Job
 from app.settings import Settings
 from app.storage import Store, source_key
+from tests.fakes import FakeAnswerer
 
 
 def upload(client: TestClient, content: bytes, **fields: str) -> Response:
@@ -228,3 +231,17 @@ def test_name_of_the_file_is_kept_beside_the_title(client: TestClient, database:
 def test_text_has_no_file_name(client: TestClient) -> None:
     """It came as JSON."""
     assert client.post("/documents", json={"text": "x"}).json()["filename"] is None
+
+
+def test_upload_without_room_on_the_way_returns_503(
+    api_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file is read to the disk first; if that fails, its sender is told to come again."""
+    large = api_settings.model_copy(update={"max_document_bytes": 3_000_000})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    with TestClient(create_app(large, lambda _: FakeAnswerer()), "http://127.0.0.1") as client:
+        response = upload(client, b"Some text. " * 200_000)
+
+    assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
+    assert "No such file" in response.json()["detail"]
+    assert int(response.headers["retry-after"]) > 0
