@@ -5,6 +5,7 @@ LIFT_FUZZ_EXAMPLES sets how many files each test makes.
 
 import os
 import random
+import time
 import traceback
 from email.message import EmailMessage
 
@@ -13,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.ingest.errors import IngestError
+from app.ingest.limits import LIMITS
 from app.ingest.outline import Outline
 from app.ingest.parsing import parse
 from tests.ingest.made import make_docx, make_epub, make_odt, make_pdf, make_zip
 from tests.ingest.test_parsing import HTML, RTF, SRT, VTT
+from tests.ingest.test_real_files import FILES, REAL
 
 EXAMPLES = int(os.environ.get("LIFT_FUZZ_EXAMPLES", "20"))
 CHAPTER = "<html><body><h1>One</h1><p>a <span role='doc-pagebreak' title='2'/>b</p></body></html>"
@@ -51,7 +54,8 @@ SEEDS = {
 
 
 def check(data: bytes, name: str) -> None:
-    """Parse, and hold what comes out to the laws of a text and its outline."""
+    """Parse within the time limit, and hold what comes out to the laws of a text's outline."""
+    before = time.process_time()
     try:
         parsed = parse(data, name)
     except (IngestError, MemoryError):
@@ -60,6 +64,8 @@ def check(data: bytes, name: str) -> None:
         if "/app/ingest/" in traceback.extract_tb(error.__traceback__)[-1].filename:
             raise
         return
+    finally:
+        assert time.process_time() - before < LIMITS.cpu_seconds
     parsed.text.encode()
     assert Outline.from_json(parsed.to_json()).pages == parsed.pages
     assert parsed.text.strip()
@@ -76,6 +82,16 @@ def check(data: bytes, name: str) -> None:
 def test_mutated_file_gives_text_or_a_refusal(kind: str, seed: int, num_changes: int) -> None:
     """Bytes that are changed, dropped, doubled or swapped harm nobody."""
     check(mutate(SEEDS[kind], random.Random(seed), num_changes), f"a.{kind}")
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(max_examples=max(1, EXAMPLES // 4), suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32), num_changes=st.integers(1, 20))
+def test_mutated_file_of_a_real_tool_gives_text_or_a_refusal(
+    name: str, seed: int, num_changes: int
+) -> None:
+    """Nor do those that people's own tools made."""
+    check(mutate((REAL / name).read_bytes(), random.Random(seed), num_changes), name)
 
 
 @settings(max_examples=EXAMPLES * 5, suppress_health_check=list(HealthCheck))
