@@ -63,5 +63,6 @@ def _counting(receive: Receive, limit: int) -> Receive:
 
 def _too_large(limit: int) -> BodyTooLargeError:
     return BodyTooLargeError(
-        f"the request's body is larger than the {limit} bytes allowed here", limit_bytes=limit
+        f"the request's body is larger than the {limit} bytes allowed here; send less",
+        limit_bytes=limit,
     )

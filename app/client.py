@@ -87,10 +87,15 @@ class Client:
         preset: str | None = None,
         options: Mapping[str, Any] | None = None,
         priority: int = 0,
+        duplicate: bool = False,
     ) -> str:
-        """Send a document and return its id; what is left out is the server's default."""
+        """Send a document and return its id; what is left out is the server's default.
+
+        The same file with the same settings has the id that it had, unless it is a `duplicate`.
+        """
         fields = {"title": title, "preset": preset, "options": json.dumps(options or {})}
         fields["priority"] = str(priority) if priority else None  # older servers know none
+        fields["duplicate"] = "true" if duplicate else None  # nor this
         response = self._call(
             "POST",
             "/documents",

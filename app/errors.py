@@ -224,7 +224,7 @@ class InvalidOptionError(ApiError):
 
 
 class InvalidCursorError(ApiError):
-    """The cursor is not one that this server gave out."""
+    """The cursor is not one that this server gave out; begin without one."""
 
     code, status = "invalid_cursor", 422
 
@@ -245,6 +245,12 @@ class NotReadyError(ApiError):
     """A part that the server needs does not work."""
 
     code, status = "not_ready", 503
+
+
+class DatabaseUnavailableError(ApiError):
+    """The database cannot be reached, or is too busy; try again later."""
+
+    code, status = "database_unavailable", 503
 
 
 class StoreUnavailableError(ApiError):

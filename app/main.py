@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +50,8 @@ _REFUSALS: tuple[type[Exception], ...] = (
     HTTPException,
     RequestValidationError,
     StoreError,
+    OperationalError,
+    PoolTimeoutError,
     Exception,
 )
 _MOST_WAITING_QUESTIONS = 64

@@ -9,12 +9,14 @@ from typing import Any
 import structlog
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Match
 
-from app.errors import ApiError, StoreUnavailableError
+from app.errors import ApiError, DatabaseUnavailableError, StoreUnavailableError
 from app.openai import dialect
 from app.request_ids import current_request_id
 from app.storage import StoreError
@@ -61,6 +63,9 @@ async def handle_exception(request: Request, error: Exception) -> JSONResponse:
         case StoreError():
             _log.error("store_failed", path=request.url.path, error=str(error))
             return problem_response(request.url.path, StoreUnavailableError())
+        case OperationalError() | PoolTimeoutError():
+            _log.error("database_failed", path=request.url.path, error=type(error).__name__)
+            return problem_response(request.url.path, DatabaseUnavailableError())
         case RequestValidationError():
             fields = [_field_problem(problem) for problem in error.errors()]
             detail = "; ".join(f"{field['pointer']}: {field['detail']}" for field in fields)

@@ -38,7 +38,8 @@ def check_content(content: BinaryIO, max_bytes: int) -> str:
     """
     if content.seek(0, SEEK_END) > max_bytes:
         raise errors.DocumentTooLargeError(
-            f"the document is larger than this server's limit of {max_bytes} bytes",
+            f"the document is larger than this server's limit of {max_bytes} bytes; split it, or "
+            "have LIFT_MAX_DOCUMENT_BYTES raised",
             limit_bytes=max_bytes,
         )
     content.seek(0)

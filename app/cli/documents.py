@@ -18,10 +18,13 @@ def upload(
     preset: Preset = None,
     option: Options = None,
     priority: Priority = 0,
+    duplicate: Annotated[
+        bool, typer.Option("--duplicate", help="One more, though the same was sent before.")
+    ] = False,
     wait: Wait = True,
     url: Url = None,
 ) -> None:
-    """Send a document and watch it being memorised."""
+    """Send a document and watch it being memorised; the same file again is the same document."""
     options = read_options(option)
     with connected(url) as client:
         with open_with_progress(
@@ -34,6 +37,7 @@ def upload(
                 preset=preset,
                 options=options,
                 priority=priority,
+                duplicate=duplicate,
             )
         out.print(f"document {document_id}", highlight=False)
         if wait:

@@ -1,16 +1,21 @@
 """What every refusal carries: a stable type, what to do, when to come again, what is allowed."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-import app.main  # noqa: F401 - every refusal there is
 from app import errors
+from app.db import migrate
 from app.errors import ApiError
+from app.main import create_app
 from app.problems import problem_response
+from app.settings import Settings
+from tests.fakes import FakeAnswerer
+from tests.postgres import PostgresServer
 
 _TABLE = Path("app/routes/README.md")
 _OF_FRAMEWORK = {"bad_request", "internal_error", "invalid_request", "method_not_allowed"}
@@ -95,3 +100,22 @@ def test_wrong_method_is_told_all_that_are_right(
     assert set(response.headers["allow"].split(", ")) == allowed
     assert all(client.request(each, path).status_code != 405 for each in allowed)
     assert all(each in response.json()["detail"] for each in allowed)
+
+
+def test_database_that_is_away_returns_503(settings: Settings) -> None:
+    """Nobody's request was wrong, and later it may be answered."""
+    with tempfile.TemporaryDirectory(prefix="lift-pg-", dir="/tmp") as folder:
+        server = PostgresServer(Path(folder))
+        server.start()
+        migrate(server.url)
+        with_own = settings.model_copy(update={"database_url": server.url})
+        app = create_app(with_own, lambda _: FakeAnswerer())
+        with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
+            before = client.get("/documents")
+            server.stop()
+            responses = [client.get("/documents"), client.post("/documents", json={"text": "x"})]
+
+    assert before.status_code == 200
+    for response in responses:
+        assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+        assert int(response.headers["retry-after"]) > 0

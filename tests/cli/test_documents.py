@@ -54,6 +54,18 @@ def test_upload_without_wait_returns_at_once(played: PlayedServer, file: str) ->
     assert len(played.requests) == 1
 
 
+def test_upload_asks_for_one_more_copy_only_if_told_to(played: PlayedServer, file: str) -> None:
+    """The server finds the same file by itself."""
+    played.play("POST /documents", {"id": "d1"}, status=200)
+
+    lift("upload", file, "--no-wait", "--url", played.url)
+    lift("upload", file, "--no-wait", "--duplicate", "--url", played.url)
+
+    plain, copy = (body for _, body in played.requests)
+    assert b'name="duplicate"' not in plain
+    assert b'name="duplicate"\r\n\r\ntrue\r\n' in copy
+
+
 @pytest.mark.parametrize(
     ("option", "sent"),
     [("num_qa_pairs=3", b'{"num_qa_pairs": 3}'), ("name=word", b'{"name": "word"}')],
