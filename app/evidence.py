@@ -61,8 +61,9 @@ def _agreement(asked: set[str], known: set[str]) -> float:
 def _evidence(
     indexed: IndexedText, kind: EvidenceKind, start: int, text: str, score: float
 ) -> Evidence:
+    first_line_end = start + len(text.partition("\n")[0])  # which may be a heading itself
     page = indexed.outline.page_at(start) if indexed.outline else None
-    headings = indexed.outline.headings_at(start) if indexed.outline else ()
+    headings = indexed.outline.headings_at(first_line_end) if indexed.outline else ()
     return Evidence(
         kind=kind,
         text=text,

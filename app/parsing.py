@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app import errors
 from app.db import Database
-from app.ingest.errors import IngestError
+from app.ingest.errors import IngestError, ScannedDocumentError
 from app.ingest.outline import Parsed
 from app.ingest.sandbox import parse_file
 from app.models import Document
@@ -36,8 +36,12 @@ def parse(store: Store, document: Document, *, with_recognition: bool = False) -
     return parsed
 
 
-def parse_now(database: Database, store: Store, document_id: str) -> None:
+def parse_now(
+    database: Database, store: Store, document_id: str, *, workers_recognise: bool
+) -> None:
     """Parse a document for which no worker had time yet; one that was parsed stays as it is.
+
+    Pictures of text are left to workers, if they can read them: that takes minutes.
 
     Raises:
         ApiError: it cannot be read, or is gone.
@@ -50,6 +54,11 @@ def parse_now(database: Database, store: Store, document_id: str) -> None:
         try:
             num_characters = len(parse(store, document).text)
         except IngestError as error:
+            if workers_recognise and isinstance(error, ScannedDocumentError):
+                raise errors.DocumentNotReadyError(
+                    "the document's pages are pictures, which a worker reads when its turn comes: "
+                    "ask again then"
+                ) from error
             raise errors.DocumentFailedError(
                 f"the document cannot be read: {error}", reason=error.code
             ) from error

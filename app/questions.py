@@ -87,7 +87,10 @@ def prepare(services: Services, owner: str, document_id: str, question: Question
         inquiry = _inquire(services, overview, question)
         pairs = _pairs(session, overview) if question.evidence else ()
     if overview.document.num_characters is None:
-        parsing.parse_now(services.database, services.store, document_id)
+        recognise = services.settings.ocr == "on"
+        parsing.parse_now(
+            services.database, services.store, document_id, workers_recognise=recognise
+        )
     if question.evidence or inquiry.ask.context is Context.RETRIEVED:
         inquiry = _look_up(inquiry, question, services.library.get(document_id), pairs)
     return inquiry

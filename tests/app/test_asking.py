@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
 
 from app import parsing
 from app.db import Database
 from app.engine.answerer import Context, Sampling, Speaker, Turn
+from app.main import create_app
 from app.models import Document
+from app.settings import Settings
 from app.storage import Store, outline_key, source_key, text_key
 from tests.app.actions import fail
 from tests.fakes import FakeAnswerer
@@ -167,7 +172,7 @@ def test_a_text_is_parsed_once(
     parses: list[str] = []
     real: Callable[..., Any] = parsing.parse_file
     monkeypatch.setattr(
-        parsing, "parse_file", lambda path, name: parses.append(name) or real(path, name)
+        parsing, "parse_file", lambda *file, **how: parses.append(file[1]) or real(*file, **how)
     )
     for _ in range(2):
         ask(client, document_id, memory="if_ready")
@@ -185,6 +190,25 @@ def test_a_document_that_cannot_be_read_is_refused_with_the_reason(client: TestC
     assert response.json()["reason"] == "document_damaged"
 
 
+@pytest.mark.parametrize(
+    ("ocr", "code"), [("off", "document_failed"), ("on", "document_not_ready")]
+)
+def test_pictures_of_text_are_left_to_workers(
+    api_settings: Settings, answerer: FakeAnswerer, ocr: str, code: str
+) -> None:
+    """Where those read them; else nobody does."""
+    settings = api_settings.model_copy(update={"ocr": ocr})
+    app = create_app(settings, lambda _: answerer)
+    page = Canvas("")
+    page.drawImage(ImageReader(Image.new("RGB", (50, 50), "red")), 0, 0, 500, 700)
+    with TestClient(app, "http://127.0.0.1") as client:
+        uploaded = client.post("/documents", files={"file": ("a.pdf", page.getpdfdata())})
+        response = ask(client, uploaded.json()["id"], memory="if_ready")
+
+    assert (response.status_code, response.json()["code"]) == (409, code)
+    assert "pages" in response.json()["detail"]
+
+
 def test_a_document_that_is_deleted_while_it_is_parsed_leaves_nothing(
     client: TestClient,
     database: Database,
@@ -195,8 +219,8 @@ def test_a_document_that_is_deleted_while_it_is_parsed_leaves_nothing(
     """Its text is not kept, and it is not found."""
     real: Callable[..., Any] = parsing.parse_file
 
-    def parse_and_delete(*file: Any) -> Any:
-        parsed = real(*file)
+    def parse_and_delete(*file: Any, **how: Any) -> Any:
+        parsed = real(*file, **how)
         client.delete(f"/documents/{document_id}")
         return parsed
 

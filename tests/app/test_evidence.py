@@ -80,6 +80,15 @@ def test_page_and_heading_are_where_it_begins() -> None:
     assert (school.page, bare.page, bare.heading) == (None, None, None)
 
 
+def test_a_passage_that_begins_with_a_heading_stands_under_it() -> None:
+    """The heading's mark, as of Markdown, comes before its title."""
+    text = "## Mills\n\nThe mill was built by Tessa."
+    outline = Outline(kind=Kind.MARKDOWN, encoding=None, headings=(Heading(2, "Mills", 3),))
+    (found,) = find(indexed(text, outline), "Tessa")
+
+    assert (found.start, found.heading) == (0, "Mills")
+
+
 def test_evidence_of_a_stored_question_comes_first() -> None:
     """It was proved to be verbatim when the pair was written; the score says how alike they are."""
     evidence = "The wheel was cut from a single oak."

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.client import Client
+from app.client_views import Answer
 from tests.serving import TINY_OPTIONS, Served, serving, tiny_settings
 from tests.waiting import wait_until
 
@@ -50,6 +51,26 @@ def test_ctrl_c_while_training_keeps_the_job_and_nothing_else(
     assert first.status in ("queued", "running")
     assert last.status == "ready"
     assert answer.memory_share
+
+
+def test_a_document_is_asked_while_the_only_worker_trains_another(
+    tmp_path: Path, tiny: dict[str, str]
+) -> None:
+    """Seconds after its upload, from its text alone, as it comes; the answer says so."""
+    with serving(tmp_path / "data", **tiny) as served, Client(served.url()) as client:
+        busy = upload(client, recitation_epochs=1000)
+        wait_until(lambda: client.get(busy).status == "running", 60)
+        document_id = upload(client)
+        *pieces, answer = client.ask_streamed(
+            document_id, "Who lights the lamp?", memory="if_ready", max_tokens=4
+        )
+        waiting = client.get(document_id)
+
+    assert isinstance(answer, Answer)
+    assert "".join(map(str, pieces)) == answer.answer
+    assert (answer.memory, waiting.status) == ("pending", "queued")
+    assert answer.evidence
+    assert _TEXT[answer.evidence[0].start : answer.evidence[0].end] == answer.evidence[0].text
 
 
 def test_kill_9_while_training_leaves_no_process(tmp_path: Path, tiny: dict[str, str]) -> None:

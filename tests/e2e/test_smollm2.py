@@ -51,7 +51,7 @@ class Run:
 
     documents: dict[str, Lifted]
     answers: dict[str, Answer]
-    """The same question in turn: long, short, long again, and long without memory."""
+    """The same question in turn: long, short, long again, as a stream, and without memory."""
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, models: Path, dtype: str) -> I
         answers = {
             turn: client.ask(ids[name], QUESTION, max_tokens=24) for turn, name in turns.items()
         }
+        *pieces, told = client.ask_streamed(ids[LONG], QUESTION, max_tokens=24)
+        assert isinstance(told, Answer)
+        answers["streamed"] = told.model_copy(update={"answer": "".join(map(str, pieces))})
         answers["off"] = client.ask(ids[LONG], QUESTION, max_tokens=24, memory="off")
         yield Run(lifted, answers)
 
@@ -202,6 +205,11 @@ def test_alternating_documents_answer_from_their_own_memories(run: Run) -> None:
 
     assert (again.answer, again.memory_share) == (first.answer, first.memory_share)
     assert (between.answer, between.memory_share) != (first.answer, first.memory_share)
+
+
+def test_a_streamed_answer_is_the_whole_one(run: Run) -> None:
+    """Its pieces, joined, are what is said at once."""
+    assert run.answers["streamed"] == run.answers["again"]
 
 
 def test_unplugging_gives_the_bare_model_back(
