@@ -12,9 +12,13 @@ from sqlalchemy import func, select, update
 from app import idempotency, intake, jobs
 from app.clock import utc_now
 from app.db import Database
+from app.main import create_app
 from app.models import Document, IdempotencyKey
+from app.settings import Settings
 from app.storage import Store
 from tests.app.actions import ACTIONS, fail, states
+from tests.app.keyed import bearer, make_key
+from tests.fakes import FakeAnswerer
 from tests.rows import make_ready
 
 KEY = {"Idempotency-Key": "k-1"}
@@ -284,3 +288,24 @@ def test_any_printable_key_is_taken(client: TestClient, key: str) -> None:
     headers = {"Idempotency-Key": key}
 
     assert client.post("/documents", json={"text": "x"}, headers=headers).status_code == 202
+
+
+def test_key_is_its_owner_s_own(
+    api_settings: Settings, database: Database, answerer: FakeAnswerer
+) -> None:
+    """Another owner's request under the same key is another request."""
+    secrets = [make_key(database, name).secret for name in ("ann", "ben")]
+    asking = api_settings.model_copy(update={"auth": "keys"})
+    sent = {"text": "x"}
+    with TestClient(create_app(asking, lambda _: answerer), "http://127.0.0.1") as client:
+        answers = [
+            client.post("/documents", json=sent, headers=bearer(secret) | KEY)
+            for secret in (*secrets, *secrets)
+        ]
+
+    ids = [answer.json()["id"] for answer in answers]
+    assert ids[0] != ids[1]
+    assert ids[2:] == ids[:2]
+    assert ["idempotency-replayed" in answer.headers for answer in answers] == [False] * 2 + [
+        True
+    ] * 2

@@ -1,5 +1,6 @@
 """The API while its bucket is away: told as such, and nothing half done."""
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -88,3 +89,42 @@ def test_health_check_names_the_store(s3_client: TestClient, s3_server: S3Server
 
     assert "store" not in sound  # the broker of these tests is away for good
     assert "store" in s3_client.get("/readyz").json()["failed"]
+
+
+def test_memory_is_downloaded_from_the_bucket(
+    s3_client: TestClient, s3_settings: Settings, sqlite: Database
+) -> None:
+    """Its file is brought here and checked, whole or a part of it."""
+    document_id = _upload(s3_client)
+    make_ready(sqlite, open_store(s3_settings), document_id, hashlib.sha256(b"adapter").hexdigest())
+    path = f"/documents/{document_id}/adapter"
+
+    whole, part = (s3_client.get(path, headers=each) for each in ({}, {"Range": "bytes=2-4"}))
+
+    assert (whole.status_code, whole.content) == (200, b"adapter")
+    assert (part.status_code, part.content) == (206, b"apt")
+
+
+def test_memory_that_is_damaged_in_the_bucket_is_not_given_out(
+    s3_client: TestClient, s3_settings: Settings, sqlite: Database
+) -> None:
+    """Its hash is not the one that it was published under."""
+    document_id = _upload(s3_client)
+    make_ready(sqlite, open_store(s3_settings), document_id)  # under a hash of its own invention
+
+    response = s3_client.get(f"/documents/{document_id}/adapter")
+
+    assert (response.status_code, response.json()["code"]) == (409, "adapter_unusable")
+
+
+def test_memory_waits_for_better_times(
+    s3_client: TestClient, s3_settings: Settings, sqlite: Database, s3_server: S3Server
+) -> None:
+    """A bucket that is away says nothing about the memory."""
+    document_id = _upload(s3_client)
+    make_ready(sqlite, open_store(s3_settings), document_id)
+    _go_away(s3_server)
+    response = s3_client.get(f"/documents/{document_id}/adapter")
+    s3_server.healed()
+
+    assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")

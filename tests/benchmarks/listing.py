@@ -47,7 +47,6 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--requests", type=int, default=50, help="for each kind of page")
     options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     table = Table(title=f"a page of {options.documents} documents, {os.cpu_count()} cores")
     for column in ("database", "page", "documents", "p50", "p95", "CPU time"):
         table.add_column(column, justify="right")
@@ -79,6 +78,7 @@ def _serving(kind: str, count: int) -> Iterator[tuple[httpx.Client, list[str]]]:
             data_dir=folder, database_url=url, broker_url=_DEAD_BROKER, sweep_seconds=3600.0
         )
         live = stack.enter_context(live_server(create_app(settings, lambda _: FakeAnswerer())))
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
         http = httpx.Client(base_url=live.url, timeout=60.0, trust_env=False)
         yield stack.enter_context(http), ids
 
