@@ -210,6 +210,20 @@ def test_operation_needs_its_scope_and_no_other(
         assert (answer.status_code == 403) == (needed != scope), (operation, answer.text)
 
 
+def test_pages_count_ones_own_documents_alone(
+    client: TestClient, ann: dict[str, str], eve: dict[str, str]
+) -> None:
+    """Others' documents between one's own make no page shorter and no list longer."""
+    for number, headers in enumerate((ann, eve, ann, eve, ann)):
+        client.post("/documents", json={"text": f"{number}", "title": "T"}, headers=headers)
+
+    for filters in ({}, {"status": "queued"}, {"q": "t"}):
+        pages = _pages(client, eve, filters)
+
+        assert [len(page["data"]) for page in pages] == [1, 1], filters
+        assert [page["has_more"] for page in pages] == [True, False], filters
+
+
 def test_stranger_hears_no_stream_and_waits_for_no_change(
     app: FastAPI, ann: dict[str, str], eve: dict[str, str]
 ) -> None:
@@ -220,6 +234,18 @@ def test_stranger_hears_no_stream_and_waits_for_no_change(
             response = http.get(path, headers=eve, timeout=5.0)
             assert response.status_code == 404
             assert TREASURE not in response.text
+
+
+def _pages(
+    client: TestClient, headers: dict[str, str], filters: dict[str, str]
+) -> list[dict[str, Any]]:
+    pages, cursor = [], {}
+    while True:
+        params = {"limit": "1"} | filters | cursor
+        pages.append(client.get("/documents", params=params, headers=headers).json())
+        if not pages[-1]["next_cursor"]:
+            return pages
+        cursor = {"cursor": pages[-1]["next_cursor"]}
 
 
 def _told(answer: httpx.Response, document_id: str) -> tuple[Any, ...]:
