@@ -30,7 +30,7 @@ class TextBuilder:
 
     def add(self, text: str, gap: str = "\n\n") -> int:
         """Add a paragraph behind a gap, without control characters; returns where it starts."""
-        text = _clean(text)
+        text = clean(text)
         return self.add_verbatim(text, gap) if text else self.length
 
     def add_verbatim(self, text: str, gap: str = "\n\n") -> int:
@@ -43,18 +43,18 @@ class TextBuilder:
 
     def add_heading(self, level: int, title: str) -> None:
         """Add a heading as a paragraph of its own."""
-        title = _clean(title)
+        title = clean(title)
         if title:
             self.note_heading(level, title, self.add(title))
 
     def note_heading(self, level: int, title: str, start: int) -> None:
         """Note that the text at `start` is a heading."""
         level = min(self._outer_level + level, _LOWEST_LEVEL)
-        self._headings.append(Heading(level, _clean(title)[:_LONGEST_TITLE], start))
+        self._headings.append(Heading(level, clean(title)[:_LONGEST_TITLE], start))
 
     def note_page(self, label: str = "", start: int | None = None) -> None:
         """Note that a page starts here, or at an offset behind the other pages' starts."""
-        shown = _clean(label)[:_LONGEST_TITLE]
+        shown = clean(label)[:_LONGEST_TITLE]
         self._pages.append((shown, self.length if start is None else start))
 
     def leave_out(self, name: str) -> None:
@@ -125,7 +125,8 @@ def shown_name(name: str) -> str:
     return printable[:_LONGEST_TITLE] or "unnamed"
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return a paragraph as it is added: offsets into it hold for nothing else."""
     return _UNWANTED.sub("", re.sub("\r\n?", "\n", text)).strip()
 
 

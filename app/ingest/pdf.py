@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 from pypdfium2 import raw as pdfium
 
-from app.ingest.builder import TextBuilder
+from app.ingest.builder import TextBuilder, clean
 from app.ingest.errors import (
     DamagedDocumentError,
     EmptyDocumentError,
@@ -81,7 +81,7 @@ def _write_pages(
 def _read_text(page: PdfPage) -> str:
     with closing(page.get_textpage()) as readable:
         text = readable.get_text_bounded(errors="ignore").replace("\r\n", "\n")
-    return _HYPHEN_AT_LINE_END.sub("", text).strip()
+    return clean(_HYPHEN_AT_LINE_END.sub("", text))
 
 
 def _has_picture(page: PdfPage) -> bool:

@@ -10,7 +10,7 @@ import traceback
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.ingest.errors import IngestError
@@ -86,6 +86,8 @@ def test_mutated_file_gives_text_or_a_refusal(kind: str, seed: int, num_changes:
 
 @pytest.mark.parametrize("name", FILES)
 @settings(max_examples=max(1, EXAMPLES // 4), suppress_health_check=list(HealthCheck))
+@example(seed=0, num_changes=7)  # these damage fonts: control characters once moved headings
+@example(seed=193, num_changes=4)
 @given(seed=st.integers(0, 2**32), num_changes=st.integers(1, 20))
 def test_mutated_file_of_a_real_tool_gives_text_or_a_refusal(
     name: str, seed: int, num_changes: int
