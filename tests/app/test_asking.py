@@ -27,7 +27,7 @@ QUESTION = "Who built the mill?"
 
 @pytest.fixture
 def database(sqlite: Database) -> Database:
-    """One database is enough: what is asked for is read by queries that are tested on both."""
+    """One database is enough: `test_questions` asks both of them the same."""
     return sqlite
 
 

@@ -93,6 +93,15 @@ def test_ask_before_ready_returns_409(
     assert answerer.asks == []
 
 
+def test_memory_off_needs_no_worker(client: TestClient, document_id: str) -> None:
+    """A text that nobody parsed yet is parsed for the question, and there from then on."""
+    before = client.get(f"/documents/{document_id}/text").status_code
+    answer = ask(client, document_id, memory="off").json()
+    text = client.get(f"/documents/{document_id}/text").text
+
+    assert (before, answer["answer"], text) == (409, "Who? in 9 characters", "Its text.")
+
+
 def test_ask_a_failed_document_returns_409_with_the_reason(
     client: TestClient, database: Database, store: Store, document_id: str
 ) -> None:
