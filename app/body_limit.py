@@ -10,7 +10,7 @@ from app.problems import problem_response
 
 FORM_BYTES = 64 * 1024
 """What may stand around and beside an uploaded file."""
-_UPLOADING = frozenset(["/documents", "/documents/batch"])
+_UPLOADING = frozenset(["/documents", "/batches"])
 BODY_BYTES = 1024 * 1024
 """Of all other requests."""
 

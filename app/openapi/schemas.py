@@ -65,9 +65,10 @@ def state_limits(document: Json, max_document_bytes: int, max_answer_tokens: int
         for name, schema in document["components"]["schemas"].items()
     }
     members["TextUpload"]["text"] |= {"minLength": 1, "maxLength": max_document_bytes}
-    for form in ("UploadFields", "ArchiveFields"):
-        members[form]["file"]["maxLength"] = max_document_bytes
-        members[form]["options"]["maxLength"] = FORM_BYTES
+    for form in members.values():
+        if form.get("file", {}).get("format") == "binary":
+            form["file"]["maxLength"] = max_document_bytes
+            form["options"]["maxLength"] = FORM_BYTES
     for tokens in _numbers(members["Question"]["max_tokens"]):
         tokens["maximum"] = max_answer_tokens
 

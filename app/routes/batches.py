@@ -1,4 +1,4 @@
-"""`/documents/batch`: an archive whose files become a document each."""
+"""`/batches`: an archive whose files become a document each."""
 
 from fastapi import APIRouter, Response
 
@@ -13,7 +13,7 @@ router = APIRouter(tags=["documents"])
 
 
 @router.post(
-    "/documents/batch",
+    "/batches",
     status_code=202,
     response_model=DocumentBatch,
     responses=problem_responses(400, 403, 409, 413, 415, 422, 503),

@@ -1,4 +1,4 @@
-"""`POST /documents/batch`: an archive's files become documents, all or none."""
+"""`POST /batches`: an archive's files become documents, all or none."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ FILES = {
 
 def send(client: TestClient, archive: bytes, headers: Any = None, **fields: str) -> Response:
     response: Response = client.post(
-        "/documents/batch", files={"file": ("all.zip", archive)}, data=fields, headers=headers
+        "/batches", files={"file": ("all.zip", archive)}, data=fields, headers=headers
     )
     return response
 
@@ -129,7 +129,7 @@ def test_title_of_an_archive_is_refused(client: TestClient) -> None:
 
 def test_json_is_no_archive(client: TestClient) -> None:
     """The path takes multipart alone."""
-    assert client.post("/documents/batch", json={"text": "x"}).status_code == 415
+    assert client.post("/batches", json={"text": "x"}).status_code == 415
 
 
 def test_others_are_served_while_archives_are_unpacked(

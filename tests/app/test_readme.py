@@ -15,6 +15,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "docker/README.md",
     "app/lift/README.md",
+    "app/openapi/README.md",
     "app/openai/README.md",
     "app/remote_tuning/README.md",
 ]
