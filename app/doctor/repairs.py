@@ -113,7 +113,7 @@ def _write_text(database: Database, store: Store, named: NamedFile) -> str | Non
         return _GONE
     try:
         with store.fetch(source_key(document.id), document.sha256) as path:
-            parsed = parse_file(path, document.title)
+            parsed = parse_file(path, document.filename or "")
     except (FileNotFoundError, DamagedFileError, IngestError):
         return None
     if len(parsed.text) != named.num_characters:

@@ -20,6 +20,8 @@ from app.ingest.limits import LIMITS, MIB
 from app.ingest.sandbox import parse_file
 from tests.ingest.made import make_docx, make_epub, make_pdf, make_zip
 
+SLOW = b"<!doctype html>" + b"<div></b>" * 500_000
+"""End tags of nothing hide how deep it is: building it takes all the time that there is."""
 FEIGNED = """
 import os, sys, time, json
 from pathlib import Path
@@ -133,7 +135,7 @@ def test_hanging_process_is_killed(
 def test_time_limit_is_told(tmp_path: Path) -> None:
     """Computing too long is told from a crash."""
     path = tmp_path / "source"
-    path.write_bytes(b"<!doctype html>" + b"<div>" * 400_000)
+    path.write_bytes(SLOW)
 
     with pytest.raises(LimitExceededError, match="1 seconds of computing"):
         parse_file(path, limits=replace(LIMITS, cpu_seconds=1))
@@ -205,7 +207,7 @@ def test_network_is_empty_where_the_kernel_permits() -> None:
 def test_process_dies_with_its_parent(tmp_path: Path) -> None:
     """A trainer that is killed leaves no parser behind."""
     path = tmp_path / "source"
-    path.write_bytes(b"<!doctype html>" + b"<div>" * 1_000_000)
+    path.write_bytes(SLOW)
     code = (
         "from pathlib import Path; from app.ingest.sandbox import parse_file; import sys; "
         "parse_file(Path(sys.argv[1]))"
@@ -232,7 +234,7 @@ def _wait_for_child(pid: int) -> psutil.Process:
 def test_others_are_served_meanwhile(tmp_path: Path) -> None:
     """A thread that waits for a parser holds up no other."""
     slow, quick = tmp_path / "slow", tmp_path / "quick"
-    slow.write_bytes(b"<!doctype html>" + b"<div>" * 1_000_000)
+    slow.write_bytes(SLOW)
     quick.write_text("text")
     refusals = list[IngestError]()
 
