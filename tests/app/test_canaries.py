@@ -58,10 +58,12 @@ def chat(client: TestClient, model: str, **more: Any) -> httpx.Response:
     return client.post("/v1/chat/completions", json=body, headers=BEARER)
 
 
-def upload(client: TestClient, content: bytes, path: str = "", **fields: str) -> httpx.Response:
+def upload(
+    client: TestClient, content: bytes, path: str = "/documents", **fields: str
+) -> httpx.Response:
     files = {"file": (f"{FILE}.txt", content)}
-    data = {"title": TITLE, **fields} if not path else fields
-    return client.post(f"/documents{path}", files=files, data=data, headers=BEARER)
+    data = {"title": TITLE, **fields} if path == "/documents" else fields
+    return client.post(path, files=files, data=data, headers=BEARER)
 
 
 def wrong_requests(client: TestClient, document_id: str) -> Iterator[httpx.Response]:
@@ -74,9 +76,9 @@ def wrong_requests(client: TestClient, document_id: str) -> Iterator[httpx.Respo
     yield upload(client, TEXT.encode(), priority=f"{TITLE}")
     yield upload(client, TEXT.encode() * 2000)
     yield upload(
-        client, make_zip({"a.txt": TEXT, "b.png": b"\x89PNG\r\n" + TEXT.encode()}), "/batch"
+        client, make_zip({"a.txt": TEXT, "b.png": b"\x89PNG\r\n" + TEXT.encode()}), "/batches"
     )
-    yield upload(client, TEXT.encode(), "/batch")
+    yield upload(client, TEXT.encode(), "/batches")
     for body in (
         {"text": [TEXT]},
         {"text": TEXT, "title": [TITLE]},
