@@ -1,10 +1,13 @@
 """Numbers and flags of JSON bodies, taken as the OpenAPI document says: text and flags are no
 numbers, numbers are no flags. (Pydantic's own strict numbers refuse 2.0, which is a whole one.)"""
 
-import json
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
+
+_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_FLAGS: Final = {"true": True, "false": False}
 
 
 def require_number(value: Any) -> Any:
@@ -16,10 +19,10 @@ def require_number(value: Any) -> Any:
 
 def read_form_value(value: Any) -> Any:
     """Return the number or flag that a form's text holds, or the text if it holds none."""
-    try:
-        return json.loads(value.lower()) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    text = value.lower() if isinstance(value, str) else ""
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return _FLAGS.get(text, value)
 
 
 Whole = Annotated[int, BeforeValidator(require_number)]

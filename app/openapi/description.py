@@ -30,6 +30,7 @@ def describe(document: Json, limits: Limits) -> Json:
     schemas.drop_member_titles(document)
     schemas.widen_nulls(document)
     schemas.drop_object_defaults(document)
+    schemas.size_integers(document)
     schemas.permit_repetition(document)
     schemas.name_choices(document)
     schemas.state_limits(document, limits.max_document_bytes, limits.max_answer_tokens)

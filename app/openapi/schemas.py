@@ -37,6 +37,14 @@ def drop_object_defaults(document: Json) -> None:
             del schema["default"]
 
 
+def size_integers(document: Json) -> None:
+    """Have sizes and ids in 64 bits: Java and Go would take 32, which is 2 GiB at most."""
+    for schema in schemas_of(document):
+        types = schema.get("type")
+        if types == "integer" or (isinstance(types, list) and "integer" in types):
+            schema.setdefault("format", "int64")
+
+
 def permit_repetition(document: Json) -> None:
     """Sets take what comes twice as what came once: to forbid it would be untrue."""
     for schema in schemas_of(document):

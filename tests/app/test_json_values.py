@@ -30,9 +30,11 @@ def test_what_is_no_flag_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("7", 7), ("true", True), ("True", True), ("x", "x"), (7, 7)]
+    ("text", "value"),
+    [("7", 7), ("-7.0", -7), ("7.5", 7.5), ("true", True), ("False", False), ("x", "x"), (7, 7)]
+    + [(odd, odd) for odd in ("", "null", "1_0", "1e9", "nan", "9" * 5000, "[" * 60_000)],
 )
-def test_form_text_is_read_as_json(text: Any, value: Any) -> None:
+def test_form_text_is_read_as_number_or_flag(text: Any, value: Any) -> None:
     """Clients write flags as Python or as JSON does; what is neither stays as it is."""
     assert read_form_value(text) == value
 

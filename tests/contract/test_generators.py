@@ -17,7 +17,7 @@ DOCUMENTS = ["openapi.json", "openapi-3.0.json"]
 def test_openapi_generator_makes_a_client(
     python_tools: Path, tmp_path: Path, language: str, document: str
 ) -> None:
-    """Every operation has a method by its name in each language; the Python client is importable."""
+    """Every operation has a method by its name; the Python client is imported and made."""
     source = ROOT / "app" / "openapi" / document
     options = ["-g", language, "-o", tmp_path, "--strict-spec", "true"]
     run(python_tools / "openapi-generator-cli", "generate", "-i", source, *options, cwd=tmp_path)
