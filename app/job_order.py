@@ -16,7 +16,10 @@ def find_next(session: Session, device_kind: str | None) -> str | None:
 
 def find_positions(session: Session) -> Mapping[str, int]:
     """Return each waiting job's place among all that wait, from 1."""
-    return {job_id: place for place, job_id in enumerate(session.scalars(_in_order()), start=1)}
+    owners = select(Document.owner).join(Job).where(Job.state == JobState.QUEUED).distinct()
+    takes_turns = len(session.scalars(owners.limit(2)).all()) > 1
+    line = session.scalars(_in_order() if takes_turns else _in_order_of_one_owner())
+    return {job_id: place for place, job_id in enumerate(line, start=1)}
 
 
 @cache  # to build it takes longer than to carry it out
@@ -43,6 +46,15 @@ def _in_order(*conditions: ColumnElement[bool]) -> Select[str]:
         .where(Job.state == JobState.QUEUED, *conditions)
         .order_by(Job.priority.desc(), turn, nulls_first(started.c.last_start), Job.id)
     )
+
+
+def _in_order_of_one_owner() -> Select[str]:
+    """Select the same as `_in_order` where one owner waits alone; it looks at nothing that is over.
+
+    Only what is shown is read so: what a worker claims is always told by the whole order.
+    """
+    waiting = select(Job.id).where(Job.state == JobState.QUEUED)
+    return waiting.order_by(Job.priority.desc(), Job.id)
 
 
 def _per_owner() -> tuple[Subquery, Subquery]:

@@ -37,7 +37,7 @@ def upgrade() -> None:
         "training_use",
         sa.Column("owner", sa.String(length=30), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("seconds", sa.Float(), server_default="0", nullable=False),
+        sa.Column("seconds", sa.Double(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("owner", "day", name="pk_training_use"),
     )
     op.create_table(

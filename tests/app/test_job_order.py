@@ -78,6 +78,25 @@ def test_positions_are_the_order_of_service(database: Database) -> None:
     assert [positions[job_id] for job_id in served] == [1, 2, 3, 4, 5, 6]
 
 
+def test_positions_of_one_owner_are_the_order_of_service(database: Database) -> None:
+    """Where others' jobs only run, it is told in a shorter way, and is the same."""
+    ended = add_job(database, "ann")
+    _claim(database)
+    with database.writing() as session:
+        jobs.cancel(session, ended, NOON)
+    for owner in ("bob", "ann"):
+        add_job(database, owner)
+        _claim(database)
+    for priority in (0, 3, -2, 0, 3, 0):
+        add_job(database, "ann", priority=priority)
+    with database.reading() as session:
+        positions = find_positions(session)
+
+    served = _served(database)
+
+    assert [positions[job_id] for job_id in served] == [1, 2, 3, 4, 5, 6]
+
+
 def test_claims_at_the_same_moment_get_different_jobs(database: Database) -> None:
     """Eight workers that ask at once begin eight jobs."""
     waiting = [add_job(database, f"owner {number % 3}") for number in range(8)]

@@ -114,8 +114,8 @@ def test_queue_is_not_looked_at_for_those_who_do_not_wait(
     statements.clear()
 
     titles(client, status="ready")
-    without = [each for each in statements if "row_number" in each]
+    without = [each for each in statements if "jobs.priority DESC" in each]
     titles(client)
 
     assert without == []
-    assert len([each for each in statements if "row_number" in each]) == 1
+    assert len([each for each in statements if "jobs.priority DESC" in each]) == 1
