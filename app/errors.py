@@ -269,6 +269,16 @@ class TooManyStreamsError(ApiError):
         self.headers = {"Retry-After": "5"}
 
 
+class EngineBusyError(ApiError):
+    """As many questions wait as this server allows; ask again in a few seconds."""
+
+    code, status = "engine_busy", 503
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": "5"}
+
+
 class EngineUnavailableError(ApiError):
     """The engine that answers questions does not work."""
 

@@ -54,7 +54,7 @@ _REFUSALS: tuple[type[Exception], ...] = (
     PoolTimeoutError,
     Exception,
 )
-_MOST_WAITING_QUESTIONS = 64
+_SPARE_THREADS = 16  # for questions that the engine refuses, since too many wait
 
 
 def create_app(
@@ -93,10 +93,12 @@ def create_app(
 
 def load_resident_answerer(settings: Settings) -> Answerer:
     """Load the base model into this process."""
-    from app.engine.resident import ResidentAnswerer
+    from app.engine.batching import BatchingAnswerer, EngineLimits
     from app.lift.base_model import load_base_model
 
-    answerer: Answerer = ResidentAnswerer(load_base_model(**settings.base_model))
+    answerer: Answerer = BatchingAnswerer(
+        load_base_model(**settings.base_model), EngineLimits(**settings.engine_limits)
+    )
     return answerer
 
 
@@ -148,7 +150,9 @@ def _lifespan(
         starting = contextmanager_in_threadpool(running_services(settings, answerer_factory))
         async with starting as services:
             app.state.services = services
-            app.state.asking_limiter = CapacityLimiter(_MOST_WAITING_QUESTIONS)
+            app.state.asking_limiter = CapacityLimiter(
+                settings.answers_at_once + settings.waiting_questions + _SPARE_THREADS
+            )
             app.state.unpacking_limiter = CapacityLimiter(batches.MOST_AT_ONCE)
             yield
 

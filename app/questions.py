@@ -14,6 +14,7 @@ from app.engine.answerer import (
     Answerer,
     Ask,
     Context,
+    EngineBusyError,
     EngineError,
     Piece,
     QuestionTooLongError,
@@ -116,6 +117,8 @@ def stream(answerer: Answerer, ask: Ask) -> Generator[Piece | Reply, None, None]
         raise errors.AdapterUnusableError(
             "the document's adapter file is gone; relift the document to make a new one"
         ) from error
+    except EngineBusyError as error:
+        raise errors.EngineBusyError from error
     except EngineError as error:
         raise errors.EngineUnavailableError(str(error)) from error
 

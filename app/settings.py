@@ -82,6 +82,21 @@ class Settings(BaseSettings):
     """Largest upload, in bytes."""
     max_answer_tokens: PositiveInt = 512
     """Most tokens that one answer may ask for."""
+    answers_at_once: PositiveInt = 16
+    """Answers that are made at the same time, in one batch."""
+    waiting_questions: PositiveInt = 64
+    """Questions that wait for their turn; a further one is refused."""
+    answer_timeout_seconds: PositiveFloat = 600.0
+    """Longest time for one answer, its wait included."""
+    slot_bytes: PositiveInt = 512 * 1024**2
+    """Memory, on the engine's device, for the documents' memories that answers can read at once."""
+    adapter_bytes: PositiveInt = 2 * 1024**3
+    """Main memory for the documents' memories that were read from their files."""
+    key_value_bytes: PositiveInt = 4 * 1024**3
+    """Memory, on the engine's device, for what the answers under way have seen."""
+    prefix_bytes: PositiveInt = 2 * 1024**3
+    """Memory, on the engine's device, for the documents' beginnings that were read before; on an
+    accelerator, as much main memory holds those that had to leave."""
 
     judge_api_key: SecretStr | None = None
     """Key of the endpoint that judges answers in `lift eval`."""
@@ -123,6 +138,19 @@ class Settings(BaseSettings):
     def asks_for_keys(self) -> bool:
         """Whether a request needs an API key."""
         return self.auth == "keys"
+
+    @property
+    def engine_limits(self) -> dict[str, Any]:
+        """How much the engine may take, as `EngineLimits` names it."""
+        return {
+            "rows": self.answers_at_once,
+            "waiting": self.waiting_questions,
+            "answer_seconds": self.answer_timeout_seconds,
+            "slot_bytes": self.slot_bytes,
+            "host_bytes": self.adapter_bytes,
+            "row_bytes": self.key_value_bytes,
+            "prefix_bytes": self.prefix_bytes,
+        }
 
     @property
     def training_devices(self) -> tuple[str, ...]:

@@ -22,6 +22,10 @@ class EngineFailedError(EngineError):
     """The model could not answer, for example for lack of memory, or the server is stopping."""
 
 
+class EngineBusyError(EngineError):
+    """As many questions wait as may; ask again in a few seconds."""
+
+
 class QuestionTooLongError(EngineError):
     """The question does not fit into the window; the message gives both lengths in tokens."""
 

@@ -141,6 +141,11 @@ class GateTrace:
         means = [gate[:, -1].float().mean(-1) for gate in self.gates.values()]  # [B] each
         return torch.stack(means).mean(0)
 
+    def share_at(self, places: Tensor) -> Tensor:
+        """Return the mean gate over layers and heads at `places` [P] of the only row, [P]."""
+        means = [gate[0, places].float().mean(-1) for gate in self.gates.values()]  # [P] each
+        return torch.stack(means).mean(0)
+
 
 class MemorySocket:
     """The attention layers of one base model, ready to take a memory.

@@ -7,6 +7,7 @@ answer quality are made here, and only on text that the model cannot have read b
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +18,7 @@ import torch
 from app.client import Client
 from app.client_views import Answer, Document
 from app.engine.answerer import Ask, collect
-from app.engine.resident import ResidentAnswerer
+from app.engine.batching import BatchingAnswerer
 from app.evaluation.likelihood import gold_log_likelihoods, is_shown
 from app.lift.adapter import read_adapter
 from app.lift.base_model import BaseModel, load_base_model
@@ -247,5 +248,8 @@ def test_a_question_longer_than_the_window_is_refused_for_this_model(smollm2: Ba
     from app.engine.answerer import QuestionTooLongError
 
     ask = Ask("why? " * 600, "doc", lambda: "text", METHOD, None, 8)
-    with pytest.raises(QuestionTooLongError, match="holds 512"):
-        collect(ResidentAnswerer(smollm2).stream(ask))
+    with (
+        closing(BatchingAnswerer(smollm2)) as engine,
+        pytest.raises(QuestionTooLongError, match="holds 512"),
+    ):
+        collect(engine.stream(ask))

@@ -1,7 +1,7 @@
 """Engines over tiny models, questions to them, and tokenizers as they are met in the wild."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from app.engine.answerer import AdapterFile, Ask
-from app.engine.resident import ResidentAnswerer
+from app.engine.batching import BatchingAnswerer
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
 from tests.lift.conftest import (  # noqa: F401 - fixtures
@@ -38,9 +38,10 @@ def path_of(adapter: AdapterFile) -> Path:
 
 
 @pytest.fixture
-def answerer() -> ResidentAnswerer:
+def answerer() -> Iterator[BatchingAnswerer]:
     """A fresh engine over the tiny llama."""
-    return ResidentAnswerer(tiny_base())
+    with closing(BatchingAnswerer(tiny_base())) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from app.engine.answerer import (
     Turn,
     collect,
 )
-from app.engine.resident import ResidentAnswerer
+from app.engine.batching import BatchingAnswerer
 from app.lift.prompts import answering_context, question_prompt
 from tests.lift.conftest import TEXT
+from tests.waiting import wait_until
 
 Making = Callable[..., Ask]
 
@@ -39,7 +40,7 @@ def remembering(adapters: list[AdapterFile], ask: Making) -> Ask:
     return ask(adapters[0])
 
 
-def test_pieces_are_the_reply(answerer: ResidentAnswerer, remembering: Ask) -> None:
+def test_pieces_are_the_reply(answerer: BatchingAnswerer, remembering: Ask) -> None:
     """One for each token; texts joined are the reply's, shares averaged are, too."""
     pieces, reply = split(answerer.stream(remembering))
 
@@ -49,7 +50,7 @@ def test_pieces_are_the_reply(answerer: ResidentAnswerer, remembering: Ask) -> N
     assert reply.memory_share == pytest.approx(sum(shares) / 12)
 
 
-def test_bare_answers_tell_no_shares(answerer: ResidentAnswerer, ask: Making) -> None:
+def test_bare_answers_tell_no_shares(answerer: BatchingAnswerer, ask: Making) -> None:
     """There is no memory to share with."""
     pieces, _ = split(answerer.stream(ask(None)))
 
@@ -57,23 +58,29 @@ def test_bare_answers_tell_no_shares(answerer: ResidentAnswerer, ask: Making) ->
 
 
 def test_the_first_piece_comes_before_the_last_is_computed(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     ask: Making,
 ) -> None:
-    """The model computes as it is listened to."""
+    """Nobody waits for the end of an answer to read its beginning."""
+    heard = Event()
     passes: list[int] = []
+
+    def wait_for_the_first(*_: object) -> None:
+        passes.append(1)
+        assert len(passes) == 1 or heard.wait(60)
+
     layer = answerer._base.model.model.layers[0]
-    with layer.register_forward_hook(lambda *_: passes.append(1)):
+    with layer.register_forward_hook(wait_for_the_first):
         pieces = answerer.stream(ask(None))
         next(pieces)
-        assert len(passes) == 1
+        heard.set()
         collect(pieces)
 
     assert len(passes) == 12
 
 
 def test_closing_ends_the_answer_unplugs_its_memory_and_gives_up_its_turn(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     remembering: Ask,
     ask: Making,
 ) -> None:
@@ -86,24 +93,25 @@ def test_closing_ends_the_answer_unplugs_its_memory_and_gives_up_its_turn(
     assert split(answerer.stream(ask(None)))[0] == expected
 
 
-def test_an_answer_nobody_waits_for_is_not_begun(
-    answerer: ResidentAnswerer,
-    ask: Making,
-) -> None:
-    """Who goes while others are answered is found out at once, and the model computes nothing."""
-    first, gone = answerer.stream(ask(None)), Event()
-    next(first)
-    impatient = replace(ask(None), is_wanted=lambda: not gone.is_set())
-    with ThreadPoolExecutor(1) as threads:
+def test_an_answer_nobody_waits_for_is_ended(answerer: BatchingAnswerer, ask: Making) -> None:
+    """Who goes while the model computes is found out soon, and the row is free for others."""
+    begun, gone = Event(), Event()
+    layer = answerer._base.model.model.layers[0]
+    impatient = replace(ask(None, tokens=10_000), is_wanted=lambda: not gone.is_set())
+    with (
+        layer.register_forward_hook(lambda *_: begun.set()),
+        ThreadPoolExecutor(1) as threads,
+    ):
         waiting = threads.submit(lambda: collect(answerer.stream(impatient)))
+        assert begun.wait(60)
         gone.set()
         with pytest.raises(EngineFailedError, match="nobody waits"):
-            waiting.result(20)
+            waiting.result(60)
 
-    assert collect(first).completion_tokens == 12
+    wait_until(lambda: answerer.num_rows == 0, 5)
 
 
-def test_a_stop_string_ends_the_answer(answerer: ResidentAnswerer, ask: Making) -> None:
+def test_a_stop_string_ends_the_answer(answerer: BatchingAnswerer, ask: Making) -> None:
     """It is not said itself; the model computes no token behind it."""
     free = collect(answerer.stream(ask(None)))
     stop = free.text[4:6]
@@ -114,7 +122,7 @@ def test_a_stop_string_ends_the_answer(answerer: ResidentAnswerer, ask: Making) 
     assert reply.completion_tokens < free.completion_tokens
 
 
-def test_the_same_seed_gives_the_same_answer(answerer: ResidentAnswerer, remembering: Ask) -> None:
+def test_the_same_seed_gives_the_same_answer(answerer: BatchingAnswerer, remembering: Ask) -> None:
     """Another seed gives another one, and temperature 0 is the greedy answer whatever the seed."""
 
     def text(temperature: float, seed: int) -> str:
@@ -126,7 +134,7 @@ def test_the_same_seed_gives_the_same_answer(answerer: ResidentAnswerer, remembe
 
 
 def test_log_probabilities_are_the_models(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     ask: Making,
 ) -> None:
     """Of the tokens taken and of the likeliest, before temperature; none unless asked for."""
@@ -147,7 +155,7 @@ def test_log_probabilities_are_the_models(
 
 
 def test_log_probabilities_can_be_told_of_the_taken_token_alone(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     ask: Making,
 ) -> None:
     """Temperature changes what is taken, not how likely it was said to be."""
@@ -158,7 +166,7 @@ def test_log_probabilities_can_be_told_of_the_taken_token_alone(
     assert {piece.likeliest for piece in pieces} == {()}
 
 
-def test_dropped_turns_are_counted(answerer: ResidentAnswerer, ask: Making) -> None:
+def test_dropped_turns_are_counted(answerer: BatchingAnswerer, ask: Making) -> None:
     """A conversation longer than the window loses its oldest turns, and the reply says how many."""
     method = replace(ask(None).method, window_tokens=600)
     exchange = (Turn(Speaker.USER, "Who?"), Turn(Speaker.ASSISTANT, "She. " * 10))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.engine.answerer import Ask
-from app.engine.resident import ResidentAnswerer
+from app.engine.prompting import show
 from app.evaluation.contexts import OpenDocument, no_context, retrieved, truncated, whole
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
@@ -25,8 +25,9 @@ def test_truncated_prompt_is_the_products(
 ) -> None:
     """Token for token what answering shows, also where a long question takes of the context."""
     ask = Ask(question, "lamp", lambda: LONG.text, small, None, 4)
+    shown = show(llama, ask, lambda: llama.tokenize(LONG.text))
 
-    assert truncated(opened(llama, small), question) == ResidentAnswerer(llama)._prompt(ask)
+    assert truncated(opened(llama, small), question) == shown.prompt
 
 
 def test_retrieved_prompt_is_as_long_as_the_truncated_one(

@@ -15,7 +15,7 @@ from app import intake
 from app.clock import utc_now
 from app.db import Database
 from app.doctor.examination import Trouble, examine
-from app.engine.resident import ResidentAnswerer
+from app.engine.batching import BatchingAnswerer
 from app.intake import Upload
 from app.main import create_app
 from app.models import Adapter, Document, Job
@@ -66,7 +66,7 @@ def _lift(database: Database, store: FolderStore, settings: Settings) -> str:
 @pytest.fixture
 def http(settings: Settings) -> Iterator[httpx.Client]:
     """A client of a real API with the tiny model."""
-    app = create_app(settings, lambda _: ResidentAnswerer(tiny_base()))
+    app = create_app(settings, lambda _: BatchingAnswerer(tiny_base()))
     with (
         live_server(app) as live,
         httpx.Client(base_url=live.url, timeout=120, trust_env=False) as client,

@@ -19,7 +19,7 @@ from app.engine.answerer import (
     UnusableAdapterError,
     collect,
 )
-from app.engine.resident import ResidentAnswerer
+from app.engine.batching import BatchingAnswerer
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
 from app.lift.generation import generate
@@ -30,7 +30,7 @@ from tests.tiny import tiny_base
 
 
 def test_swapping_back_gives_the_identical_answer(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """A, B, A: each answers from its own memory, and A's second answer is its first."""
     first, between, again = (
@@ -66,7 +66,7 @@ def adapters_of_kinds(
 
 
 def test_kinds_are_swapped_for_one_another(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     adapters_of_kinds: dict[str, AdapterFile],
     ask: Callable[..., Ask],
 ) -> None:
@@ -86,7 +86,7 @@ def test_kinds_are_swapped_for_one_another(
 
 @pytest.mark.parametrize("kind", ["lora", "pissa"])
 def test_a_rivals_answer_has_no_memory_share(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     adapters_of_kinds: dict[str, AdapterFile],
     ask: Callable[..., Ask],
     kind: str,
@@ -99,7 +99,7 @@ def test_a_rivals_answer_has_no_memory_share(
 
 
 def test_without_memory_the_bare_model_answers(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     adapters: list[AdapterFile],
     ask: Callable[..., Ask],
     small: MethodConfig,
@@ -117,7 +117,7 @@ def test_without_memory_the_bare_model_answers(
 
 
 def test_a_damaged_adapter_is_refused_and_others_answer(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The broken file is named; the other document is not touched by it."""
     before = collect(answerer.stream(ask(adapters[1])))
@@ -129,7 +129,7 @@ def test_a_damaged_adapter_is_refused_and_others_answer(
 
 
 def test_a_mended_adapter_is_used_again(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """A refusal is not remembered."""
     content = path_of(adapters[0]).read_bytes()
@@ -142,7 +142,7 @@ def test_a_mended_adapter_is_used_again(
 
 
 def test_a_question_longer_than_the_window_is_refused(
-    answerer: ResidentAnswerer, ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, ask: Callable[..., Ask]
 ) -> None:
     """The message gives both lengths."""
     with pytest.raises(QuestionTooLongError, match=r"takes \d+ tokens .* holds 240"):
@@ -150,7 +150,7 @@ def test_a_question_longer_than_the_window_is_refused(
 
 
 def test_a_long_question_shortens_the_context(
-    answerer: ResidentAnswerer, ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, ask: Callable[..., Ask]
 ) -> None:
     """The prompt never exceeds the window; the question has priority."""
     reply = collect(answerer.stream(ask(question="why? " * 18)))
@@ -158,7 +158,7 @@ def test_a_long_question_shortens_the_context(
     assert reply.prompt_tokens <= 240
 
 
-def test_max_tokens_bounds_the_answer(answerer: ResidentAnswerer, ask: Callable[..., Ask]) -> None:
+def test_max_tokens_bounds_the_answer(answerer: BatchingAnswerer, ask: Callable[..., Ask]) -> None:
     """An answer that is cut says so."""
     reply = collect(answerer.stream(ask(tokens=3)))
 
@@ -166,7 +166,7 @@ def test_max_tokens_bounds_the_answer(answerer: ResidentAnswerer, ask: Callable[
 
 
 def test_a_deleted_document_is_read_anew(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     small: MethodConfig,
 ) -> None:
     """Tokens are kept between questions, and dropped when told to forget."""
@@ -187,7 +187,7 @@ def test_a_deleted_document_is_read_anew(
 
 
 def test_a_document_trained_anew_answers_from_its_new_memory(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The same document with another adapter never meets the old memory."""
     old = collect(answerer.stream(ask(adapters[0])))
@@ -198,7 +198,7 @@ def test_a_document_trained_anew_answers_from_its_new_memory(
 
 
 def test_a_deleted_document_leaves_no_memory_behind(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """After forgetting, a question needs the file again."""
     collect(answerer.stream(ask(adapters[0])))
@@ -210,7 +210,7 @@ def test_a_deleted_document_leaves_no_memory_behind(
 
 
 def test_nobody_waits_for_an_adapter_that_is_on_its_way(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """While one document's file is brought here, another document answers."""
     coming, arrived = Event(), Event()
@@ -233,7 +233,7 @@ def test_nobody_waits_for_an_adapter_that_is_on_its_way(
 
 
 def test_a_kept_memory_asks_for_no_file(
-    answerer: ResidentAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The second question on a document reads nothing from the store."""
     fetches: list[int] = []
@@ -251,7 +251,7 @@ def test_a_kept_memory_asks_for_no_file(
 
 
 def test_forgetting_while_the_text_is_read_keeps_nothing(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     small: MethodConfig,
 ) -> None:
     """A document that is deleted under an answer's hands is not kept afterwards."""
@@ -270,7 +270,7 @@ def test_forgetting_while_the_text_is_read_keeps_nothing(
 
 
 def test_closing_ends_the_running_answer_and_refuses_the_waiting(
-    answerer: ResidentAnswerer,
+    answerer: BatchingAnswerer,
     small: MethodConfig,
 ) -> None:
     """A stopping server does not work through its queue first."""
@@ -294,7 +294,7 @@ def test_closing_ends_the_running_answer_and_refuses_the_waiting(
 
 
 def test_a_failing_model_is_told_and_answers_again(
-    answerer: ResidentAnswerer, ask: Callable[..., Ask]
+    answerer: BatchingAnswerer, ask: Callable[..., Ask]
 ) -> None:
     """What torch raises, such as lack of memory, is the engine's failure and not for ever."""
 

@@ -1,0 +1,242 @@
+"""The adapter bank: memories on their way from a file to a slot, and back to nothing.
+
+A memory is read from its file by a thread of the bank's own, so that no step waits for it, kept in
+main memory, and copied into a slot of the device while somebody wants it. A slot that running rows
+read is never given away. Knows no rows and no documents: a memory's key is its file's hash.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+from typing import NamedTuple
+
+import structlog
+
+from app.engine.slots import Slots
+from app.lift.kinds import DocumentMemory
+from app.lift.memory import GatedMemory
+
+_log = structlog.get_logger()
+
+
+class Tier(StrEnum):
+    """Where a memory is."""
+
+    COMING = "coming"
+    """Being read from its file."""
+    HOST = "host"
+    """In main memory."""
+    SLOT = "slot"
+    """In a slot, ready to be read by any row at once."""
+    ALONE = "alone"
+    """In main memory, of a form that the slots cannot hold: its rows run by themselves."""
+    FAILED = "failed"
+    """Its file cannot be used."""
+
+
+class Kept(NamedTuple):
+    """What the bank tells of one memory."""
+
+    key: str
+    tier: Tier
+    num_bytes: int
+    num_rows: int
+    """Rows that read it now."""
+    is_pinned: bool
+    last_used: int
+    """Counts all uses of the bank: the greatest is the latest."""
+
+
+@dataclass
+class _Entry:
+    tier: Tier = Tier.COMING
+    memory: DocumentMemory | None = None
+    error: Exception | None = None
+    slot: int | None = None
+    num_rows: int = 0
+    num_bytes: int = 0
+    is_pinned: bool = False
+    is_forgotten: bool = False
+    last_used: int = 0
+
+
+class Bank:
+    """All memories of one engine. Safe to use from many threads."""
+
+    def __init__(self, slots: Slots, host_bytes: int, on_change: Callable[[], object]) -> None:
+        """Keep memories in `slots`, and up to `host_bytes` of them in main memory.
+
+        `on_change` is called, from any thread, when a memory may have become ready.
+        """
+        self._slots, self._host_bytes, self._on_change = slots, host_bytes, on_change
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._free = list(range(slots.num_slots))
+        self._lock = Lock()
+        self._uses = 0
+        self.num_copies = 0
+        """Memories that were copied into a slot so far."""
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="bank")
+
+    def prepare(self, key: str, load: Callable[[], DocumentMemory]) -> Tier:
+        """Say where a memory is; one that is nowhere is loaded, once, however many want it.
+
+        A memory that failed is tried again by the next who wants it.
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry()
+                self._threads.submit(self._load, key, entry, load)
+            elif entry.tier is Tier.HOST:
+                self._settle(key, entry)
+            self._touch(key, entry)
+            return entry.tier
+
+    def acquire(self, key: str) -> tuple[int | None, DocumentMemory | None]:
+        """Hold a memory for one row: its slot, or the memory itself where it runs alone.
+
+        Raises:
+            KeyError: it is not ready; `prepare` first.
+        """
+        with self._lock:
+            entry = self._entries[key]
+            if entry.tier not in (Tier.SLOT, Tier.ALONE):
+                raise KeyError(key)
+            entry.num_rows += 1
+            self._touch(key, entry)
+            return entry.slot, entry.memory if entry.tier is Tier.ALONE else None
+
+    def release(self, key: str) -> None:
+        """Let go of a memory that `acquire` gave."""
+        with self._lock:
+            entry = self._entries[key]
+            entry.num_rows -= 1
+            if entry.is_forgotten and not entry.num_rows:
+                self._drop(key)
+        self._on_change()  # somebody may wait for its slot
+
+    def take_error(self, key: str) -> Exception:
+        """Return why a memory failed, and forget the failure."""
+        with self._lock:
+            error = self._entries[key].error
+            assert error is not None, "a memory that has not failed"
+            del self._entries[key]
+            return error
+
+    def pin(self, key: str, *, is_pinned: bool) -> None:
+        """Keep a memory whatever others need, or no longer.
+
+        Raises:
+            KeyError: it is not here.
+        """
+        with self._lock:
+            self._entries[key].is_pinned = is_pinned
+
+    def forget(self, key: str) -> bool:
+        """Drop a memory, once no row reads it; False if it was not here."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return False
+            entry.is_forgotten = True
+            if not entry.num_rows and entry.tier is not Tier.COMING:
+                self._drop(key)
+        self._on_change()
+        return True
+
+    def kept(self) -> list[Kept]:
+        """Tell of all memories."""
+        with self._lock:
+            return [
+                Kept(
+                    key,
+                    entry.tier,
+                    entry.num_bytes,
+                    entry.num_rows,
+                    entry.is_pinned,
+                    entry.last_used,
+                )
+                for key, entry in self._entries.items()
+            ]
+
+    def close(self) -> None:
+        """End the loading."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _load(self, key: str, entry: _Entry, load: Callable[[], DocumentMemory]) -> None:
+        try:
+            memory = load()
+        except Exception as error:
+            # The thread's edge: whoever waits for the memory is told.
+            with self._lock:
+                entry.tier, entry.error = Tier.FAILED, error
+        else:
+            with self._lock:
+                entry.memory = memory
+                entry.num_bytes = sum(weight.nbytes for weight in memory.parameters())
+                can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
+                entry.tier = Tier.HOST if can_share else Tier.ALONE
+                self._settle(key, entry)
+                self._make_room()
+        self._on_change()
+
+    def _settle(self, key: str, entry: _Entry) -> None:
+        """Go on with a memory that has come: to a slot if one can be had, away if it is unwanted.
+
+        The copy is made by a thread of the bank; until it is, the slot is nobody else's.
+        """
+        if entry.is_forgotten and not entry.num_rows:
+            self._drop(key)
+        elif entry.tier is Tier.HOST:
+            if not self._free:
+                self._take_slot_back()
+            if self._free:
+                entry.slot, entry.tier = self._free.pop(), Tier.COMING
+                self._threads.submit(self._copy, key, entry)
+
+    def _copy(self, key: str, entry: _Entry) -> None:
+        assert isinstance(entry.memory, GatedMemory)
+        assert entry.slot is not None
+        self._slots.write(entry.slot, entry.memory)
+        with self._lock:
+            self.num_copies += 1
+            entry.tier = Tier.SLOT
+            if entry.is_forgotten:
+                self._drop(key)
+        self._on_change()
+
+    def _take_slot_back(self) -> None:
+        for entry in self._entries.values():
+            if entry.tier is Tier.SLOT and not entry.num_rows and not entry.is_pinned:
+                self._leave_slot(entry)
+                return
+
+    def _leave_slot(self, entry: _Entry) -> None:
+        assert entry.slot is not None
+        self._free.append(entry.slot)
+        entry.slot, entry.tier = None, Tier.HOST
+
+    def _make_room(self) -> None:
+        """Drop what was used least lately until the others fit into main memory."""
+        held = sum(entry.num_bytes for entry in self._entries.values())
+        for key, entry in list(self._entries.items()):
+            if held <= self._host_bytes:
+                return
+            is_settled = entry.tier in (Tier.HOST, Tier.SLOT, Tier.ALONE)
+            if is_settled and not entry.num_rows and not entry.is_pinned:
+                held -= entry.num_bytes
+                self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        entry = self._entries.pop(key)
+        if entry.slot is not None:
+            self._leave_slot(entry)
+        _log.debug("memory_dropped", key=key)
+
+    def _touch(self, key: str, entry: _Entry) -> None:
+        self._uses += 1
+        entry.last_used = self._uses
+        self._entries.move_to_end(key)

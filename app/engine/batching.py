@@ -1,0 +1,175 @@
+"""The engine: one resident base model that answers questions on many documents in one batch."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from queue import Empty
+
+import torch
+
+from app.engine.answerer import Ask, EngineFailedError, Piece, Reply, UnusableAdapterError
+from app.engine.bank import Bank
+from app.engine.batch import Batch, Parts
+from app.engine.prefixes import Prefixes
+from app.engine.prompting import Shown, show
+from app.engine.recent import Recent
+from app.engine.row import Row, Told
+from app.engine.scheduler import Scheduler
+from app.engine.slots import Slots
+from app.lift.adapter import read_adapter
+from app.lift.base_model import BaseModel
+from app.lift.errors import AdapterError
+from app.lift.kinds import DocumentMemory
+
+_KEPT_TEXTS = 64
+_WIDTH_FACTOR = 2
+_LOOK_SECONDS = 0.2
+_MIB = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """How much one engine may take."""
+
+    rows: int = 16
+    """Answers in the making at once."""
+    step_tokens: int = 256
+    """Tokens that one forward pass reads at most."""
+    waiting: int = 256
+    """Questions that wait at most."""
+    slot_bytes: int = 512 * _MIB
+    """For the memories that rows can read at once."""
+    host_bytes: int = 2048 * _MIB
+    """For the memories that were read from their files."""
+    row_bytes: int = 4096 * _MIB
+    """For the keys and values of all running rows."""
+    prefix_bytes: int = 2048 * _MIB
+    """For the prefixes that are kept on the device, and as much behind them in main memory."""
+    answer_seconds: float = 600.0
+    """Longest time that an answer may take, waiting included."""
+
+
+class BatchingAnswerer:
+    """An `Answerer` that owns one base model; questions from many threads share its passes."""
+
+    def __init__(self, base: BaseModel, limits: EngineLimits | None = None) -> None:
+        limits = limits or EngineLimits()
+        self._base = base
+        self._tokens: Recent[list[int]] = Recent(_KEPT_TEXTS)
+        self._tokenizing = threading.Lock()
+        self._keys: dict[str, set[str]] = {}
+        changed = threading.Condition()
+        slots = _slots(base, limits)
+
+        def wake() -> None:
+            with changed:
+                changed.notify_all()
+
+        self.bank = Bank(slots, limits.host_bytes, wake)
+        self._prefixes = Prefixes(base.device, limits.prefix_bytes, limits.prefix_bytes)
+        parts = Parts(
+            base=base,
+            scheduler=Scheduler(
+                most_rows=limits.rows,
+                step_tokens=limits.step_tokens,
+                room_tokens=limits.row_bytes // _token_bytes(base),
+                most_waiting=limits.waiting,
+            ),
+            slots=slots,
+            bank=self.bank,
+            prefixes=self._prefixes,
+            load=self._load,
+        )
+        self._batch = Batch(parts, changed, limits.answer_seconds)
+        self._batch.start()
+
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
+        """Answer piece by piece, with the document's memory if `ask` names one; see `Answerer`.
+
+        Raises:
+            QuestionTooLongError: question and history leave no room in the window.
+            UnusableAdapterError: the adapter file is damaged or of another base model.
+            EngineBusyError: too many questions wait.
+            EngineFailedError: the model failed, or `close` was called meanwhile.
+        """
+        row = Row.of(ask, self._base, self._show(ask))
+        self._batch.add(row)
+        try:
+            yield from _told(row)
+        finally:
+            self._batch.drop(row)
+
+    def forget(self, document_id: str) -> None:
+        """Drop the document's tokens, prefixes and memories, without waiting for its answers."""
+        self._tokens.drop(document_id)
+        self._batch.forget(document_id)
+        for key in self._keys.pop(document_id, ()):
+            self.bank.forget(key)
+
+    def close(self) -> None:
+        """End the answers under way within a token, and refuse all further ones."""
+        self._batch.close()
+        self.bank.close()
+
+    @property
+    def num_rows(self) -> int:
+        """Questions that wait or are being answered."""
+        return self._batch.num_rows
+
+    @property
+    def prefix_bytes(self) -> int:
+        """What the kept prefixes take."""
+        return self._prefixes.num_bytes
+
+    def describe(self) -> dict[str, str]:
+        """Name the base model, its fingerprint, device, dtype and quantization."""
+        return {
+            "model": self._base.name,
+            "fingerprint": self._base.fingerprint,
+            "device": str(self._base.device),
+            "dtype": str(self._base.dtype).removeprefix("torch."),
+            "quantization": self._base.quantization,
+        }
+
+    def _show(self, ask: Ask) -> Shown:
+        def read_tokens() -> list[int]:
+            return self._tokens.get(ask.document_id, lambda: self._base.tokenize(ask.read_text()))
+
+        with self._tokenizing:
+            return show(self._base, ask, read_tokens)
+
+    def _load(self, row: Row) -> DocumentMemory:
+        adapter = row.ask.adapter
+        assert adapter is not None, "a row without a memory"
+        self._keys.setdefault(row.ask.document_id, set()).add(adapter.sha256)
+        try:
+            with adapter.fetch() as path:
+                return read_adapter(path, self._base, adapter.sha256)
+        except AdapterError as error:
+            raise UnusableAdapterError(str(error)) from error
+
+
+def _told(row: Row) -> Iterator[Piece | Reply]:
+    told: Told | None = None
+    while not isinstance(told, Reply):
+        if not row.ask.is_wanted():
+            raise EngineFailedError("nobody waits for the answer any more")
+        try:
+            told = row.told.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            continue
+        if isinstance(told, Exception):
+            raise told
+        yield told
+
+
+def _slots(base: BaseModel, limits: EngineLimits) -> Slots:
+    one = Slots(base.shapes, 1, _WIDTH_FACTOR, torch.device("meta"), base.dtype)
+    num_slots = max(1, limits.slot_bytes // one.slot_bytes)
+    return Slots(base.shapes, num_slots, _WIDTH_FACTOR, base.device, base.dtype)
+
+
+def _token_bytes(base: BaseModel) -> int:
+    """Return what the keys and values of one token take, as if no heads were shared."""
+    values = sum(shape.num_heads * shape.head_dim for shape in base.shapes)
+    return 2 * values * base.dtype.itemsize

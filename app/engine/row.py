@@ -1,0 +1,129 @@
+"""One question on its way through the batch: what it waits for, reads and says."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+from torch import Tensor
+
+from app.engine.answerer import Ask, Piece, Reply
+from app.engine.keys_values import Prefix, RowCache
+from app.engine.packed import Part
+from app.engine.prefixes import prefix_key
+from app.engine.prompting import Shown
+from app.engine.saying import Saying
+from app.engine.scheduler import Task
+from app.lift.base_model import BaseModel
+from app.lift.generation import Step
+from app.lift.kinds import DocumentMemory
+
+_MOST_UNREAD_PIECES = 256
+
+Told = Piece | Reply | Exception
+"""What comes out of a row; the last is a reply or an exception."""
+
+
+@dataclass(eq=False)
+class Row:
+    """One question. All but `told` belongs to the batch's thread."""
+
+    ask: Ask
+    shown: Shown
+    saying: Saying
+    task: Task
+    told: SimpleQueue[Told] = field(default_factory=SimpleQueue)
+    asked_at: float = field(default_factory=time.perf_counter)
+    ready_at: float | None = None
+    """When memory and prefix were at hand."""
+    first_at: float | None = None
+    """When the first token came."""
+    slot: int | None = None
+    alone: DocumentMemory | None = None
+    """The memory, where it does not fit into a slot."""
+    prefix: Prefix | None = None
+    cache: RowCache | None = None
+    last_token: int | None = None
+
+    @classmethod
+    def of(cls, ask: Ask, base: BaseModel, shown: Shown) -> "Row":
+        """Return a row that has read nothing."""
+        num_prompt = len(shown.prompt.ids)
+        most = min(ask.max_tokens, base.max_positions - num_prompt)
+        task = Task(ask.document_id, num_prompt + most, num_prompt)
+        return cls(ask, shown, Saying(ask, base, shown.prompt), task)
+
+    @property
+    def memory_key(self) -> str | None:
+        """What the bank knows its memory by; None without one."""
+        return self.ask.adapter.sha256 if self.ask.adapter else None
+
+    @property
+    def prefix_key(self) -> str:
+        """What its prefix is known by."""
+        return prefix_key(self.memory_key, self.shown.prompt.prefix)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it holds all that it needs."""
+        return self.ready_at is not None
+
+    def become_ready(self, prefix: Prefix | None) -> None:
+        """Go on behind a prefix, if it was read before."""
+        self.ready_at, self.prefix = time.perf_counter(), prefix
+        if prefix:
+            self.task.num_unread -= prefix.num_tokens
+
+    def part(self, num_tokens: int) -> Part:
+        """Return the next tokens that it has to read."""
+        if self.cache is None:
+            self.cache = RowCache(self.task.room_tokens, self.prefix)
+            self.prefix = None
+        return Part(self._next_ids(num_tokens), self.cache, self.slot)
+
+    def read(self, num_tokens: int) -> bool:
+        """Count tokens of the prompt as read; True once the next is the model's own."""
+        self.task.num_unread = max(0, self.task.num_unread - num_tokens)
+        return self.task.num_unread == 0
+
+    @property
+    def num_read(self) -> int:
+        """Tokens whose keys and values it has."""
+        return self.cache.num_tokens if self.cache else 0
+
+    def snapshot(self, num_tokens: int) -> Prefix:
+        """Return the first tokens' keys and values, for other rows."""
+        assert self.cache is not None, "a row that has read nothing"
+        return self.cache.snapshot(num_tokens)
+
+    def say(self, logits: Tensor, share: float | None) -> bool:
+        """Choose the next token from logits [1, vocabulary] and tell it; True if it is the last."""
+        tokens = self.saying.choose(logits)
+        self.first_at = self.first_at or time.perf_counter()
+        self.last_token = tokens[0]
+        for piece in self.saying.hear(Step(tokens, None if share is None else [share], logits)):
+            self.told.put(piece)
+        if self.saying.finish_reason:
+            self.told.put(self._reply())
+        return self.saying.finish_reason is not None
+
+    def look_after_reader(self) -> None:
+        """Wait for a reader who does not keep up."""
+        self.task.is_held = self.told.qsize() >= _MOST_UNREAD_PIECES
+
+    def _next_ids(self, num_tokens: int) -> Sequence[int]:
+        if self.last_token is not None:
+            return [self.last_token]
+        assert self.cache is not None
+        start = self.cache.num_tokens
+        return self.shown.prompt.ids[start : start + num_tokens]
+
+    def _reply(self) -> Reply:
+        assert self.ready_at is not None
+        assert self.first_at is not None
+        return self.saying.reply(
+            num_dropped_turns=self.shown.num_dropped_turns,
+            swap_seconds=self.ready_at - self.asked_at,
+            first_token_seconds=self.first_at - self.asked_at,
+            total_seconds=time.perf_counter() - self.asked_at,
+        )

@@ -1,0 +1,301 @@
+"""The batching engine: whatever shares its passes, each answer is what it is alone."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from app.engine.answerer import (
+    AdapterFile,
+    Ask,
+    EngineBusyError,
+    EngineFailedError,
+    Piece,
+    Reply,
+    collect,
+)
+from app.engine.bank import Tier
+from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.lift.adapter import Lifted, write_adapter
+from app.lift.base_model import BaseModel
+from app.lift.config import MethodConfig
+from app.lift.memory import GatedMemory
+from tests.engine.reference import answer_alone
+from tests.lift.conftest import TEXT
+from tests.tiny import tiny_base
+from tests.waiting import wait_until
+
+_SHAPES = ("llama", "qwen3", "gemma2")
+_FEW = EngineLimits(rows=3, step_tokens=48, waiting=8, slot_bytes=1, row_bytes=10**8)
+"""One slot, and prompts that take several steps."""
+Making = Callable[..., AdapterFile]
+
+
+@pytest.fixture(params=_SHAPES)
+def base(request: pytest.FixtureRequest) -> BaseModel:
+    """A tiny model of each shape."""
+    return tiny_base(request.param)
+
+
+@pytest.fixture
+def make_adapter(tmp_path: Path) -> Making:
+    """Write the adapter file of a random memory that is wide awake."""
+    numbers = count()
+
+    def make(base: BaseModel, seed: int, width_factor: int = 2) -> AdapterFile:
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        memory = GatedMemory.initialised(base.shapes, width_factor, generator, scale=30.0)
+        method = MethodConfig(memory_width_factor=width_factor)
+        lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
+        path = tmp_path / f"{next(numbers)}.safetensors"
+        info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
+        return AdapterFile(partial(nullcontext, path), info.sha256)
+
+    return make
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., BatchingAnswerer]]:
+    """Start engines; they are closed at the end."""
+    engines = list[BatchingAnswerer]()
+
+    def make(base: BaseModel, limits: EngineLimits | None = None) -> BatchingAnswerer:
+        engines.append(BatchingAnswerer(base, limits))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def ask(small: MethodConfig) -> Callable[..., Ask]:
+    """Ask a document of its own text."""
+
+    def make(
+        name: str, adapter: AdapterFile | None, tokens: int = 8, question: str = "Who?"
+    ) -> Ask:
+        text = f"{name}. {TEXT}"
+        return Ask(question, name, lambda: text, small, adapter, tokens)
+
+    return make
+
+
+def alone(base: BaseModel, asks: Sequence[Ask]) -> list[tuple[str, float | None]]:
+    """Return each question's answer from an engine that takes one at a time."""
+    return [_said(collect(answer_alone(base, each))) for each in asks]
+
+
+def at_once(engine: BatchingAnswerer, asks: Sequence[Ask]) -> list[tuple[str, float | None]]:
+    """Ask everything at once."""
+    with ThreadPoolExecutor(len(asks)) as threads:
+        return [
+            _said(reply) for reply in threads.map(lambda each: collect(engine.stream(each)), asks)
+        ]
+
+
+def _said(reply: Reply) -> tuple[str, float | None]:
+    share = reply.memory_share
+    return reply.text, None if share is None else round(share, 3)
+
+
+def test_answers_of_a_batch_are_those_given_alone(
+    base: BaseModel, make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Other documents, lengths, and rows without memory, in one batch: token for token the same."""
+    asks = [
+        ask("ann", make_adapter(base, 1), 8),
+        ask("bob", make_adapter(base, 2), 3, "What stands in the second paragraph of it?"),
+        ask("cy", None, 8),
+        ask("dee", make_adapter(base, 3), 12),
+        ask("ann", None, 5, "And who else?"),
+    ]
+
+    assert at_once(start(base), asks) == alone(base, asks)
+
+
+def test_twice_as_many_documents_as_slots_are_all_answered(
+    base: BaseModel, make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """With a single slot, and few rows, memories come and go; nobody starves, nothing is mixed."""
+    asks = [ask(name, make_adapter(base, seed)) for seed, name in enumerate("abcd")]
+    engine = start(base, _FEW)
+
+    assert at_once(engine, asks * 2) == alone(base, asks) * 2
+    assert engine.bank.num_copies >= len(asks)
+
+
+def test_prefix_that_was_read_before_changes_nothing(
+    base: BaseModel, make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """The second question on a document reads its own words only, and is answered the same."""
+    engine, asked = start(base), ask("ann", make_adapter(base, 1))
+    first = collect(engine.stream(asked))
+    copies = engine.bank.num_copies
+    read = list[int]()
+    with base.model.get_input_embeddings().register_forward_hook(
+        lambda _, args, __: read.append(args[0].shape[1])
+    ):
+        second = collect(engine.stream(asked))
+
+    assert _said(first) == _said(second)
+    assert max(read) == first.prompt_tokens - len(engine._show(asked).prompt.prefix)
+    assert engine.bank.num_copies == copies == 1  # a hit copies nothing
+
+
+def test_memory_trained_anew_never_meets_the_old_prefix(
+    base: BaseModel, make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """A, B and A again, under one document: each as if it were the only one."""
+    asks = [ask("ann", make_adapter(base, seed)) for seed in (1, 2)]
+    engine = start(base)
+    order = [asks[0], asks[1], asks[0], replace(asks[0], adapter=None)]
+
+    said = [_said(collect(engine.stream(each))) for each in order]
+
+    assert said == alone(base, order)
+    assert len({text for text, _ in said}) > 1
+
+
+def test_wide_memory_runs_alone_and_is_right(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """A memory that fits into no slot shares no pass with others; all are answered."""
+    base = tiny_base()
+    asks = [
+        ask("ann", make_adapter(base, 1)),
+        ask("wide", make_adapter(base, 2, width_factor=3)),
+        ask("cy", None),
+    ]
+    engine = start(base)
+
+    assert at_once(engine, asks * 2) == alone(base, asks) * 2
+    assert {kept.tier for kept in engine.bank.kept()} == {Tier.SLOT, Tier.ALONE}
+
+
+def test_closing_an_answer_frees_all_that_it_held(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Row, memory and place are given back within a step."""
+    base = tiny_base()
+    engine = start(base)
+    pieces = engine.stream(ask("ann", make_adapter(base, 1), 10_000))
+    next(pieces)
+    assert [kept.num_rows for kept in engine.bank.kept()] == [1]
+    pieces.close()  # type: ignore[attr-defined]
+
+    wait_until(lambda: engine.num_rows == 0, 5)
+    assert [kept.num_rows for kept in engine.bank.kept()] == [0]
+
+
+def test_slow_reader_is_waited_for_and_others_go_on(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Who does not read holds a row, but no token is made for nobody."""
+    base = tiny_base()
+    engine = start(base)
+    slow = engine.stream(ask("ann", make_adapter(base, 1), 2000))
+    first = next(slow)
+    quick = collect(engine.stream(ask("bob", None, 300)))
+
+    assert quick.completion_tokens == 300
+    time.sleep(0.5)
+    assert engine.num_rows == 1
+    reply = collect(iter([first, *slow]))
+    assert reply.completion_tokens == 2000
+
+
+def test_more_questions_than_may_wait_are_refused(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """The one too many hears so at once, and the others are answered."""
+    base = tiny_base()
+    engine = start(base, replace(_FEW, rows=1, waiting=1))
+    running = engine.stream(ask("ann", None, 400))
+    next(running)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(lambda: collect(engine.stream(ask("bob", None))))
+        wait_until(lambda: engine.num_rows == 2, 5)
+        with pytest.raises(EngineBusyError):
+            collect(engine.stream(ask("cy", None)))
+        collect(running)
+        assert waiting.result(30).completion_tokens == 8
+
+
+def test_failing_pass_ends_its_rows_and_no_others(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Whoever was in it is told; the next question is answered as ever."""
+    base = tiny_base()
+    engine, asked = start(base), ask("ann", make_adapter(base, 1))
+    expected = collect(engine.stream(asked)).text
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no memory is left")
+
+    with (
+        base.model.model.layers[1].register_forward_hook(fail),
+        pytest.raises(EngineFailedError, match="no memory is left"),
+    ):
+        collect(engine.stream(asked))
+
+    assert collect(engine.stream(asked)).text == expected
+    assert engine.num_rows == 0
+
+
+def test_answer_that_takes_too_long_is_ended(
+    start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """The deadline counts waiting, too, and says what to do."""
+    engine = start(tiny_base(), EngineLimits(answer_seconds=0.3))
+
+    with pytest.raises(EngineFailedError, match="took too long"):
+        collect(engine.stream(ask("ann", None, 10_000)))
+
+
+def test_closed_engine_ends_what_runs_and_refuses_the_rest(
+    start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Nobody waits for an engine that is gone."""
+    engine = start(tiny_base())
+    pieces = engine.stream(ask("ann", None, 10_000))
+    next(pieces)
+    engine.close()
+
+    with pytest.raises(EngineFailedError, match="stopping"):
+        collect(pieces)
+    with pytest.raises(EngineFailedError, match="stopping"):
+        collect(engine.stream(ask("bob", None)))
+
+
+def test_deleted_document_leaves_nothing(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Its memory and its prefix are gone within a step."""
+    base = tiny_base()
+    engine, asked = start(base), ask("ann", make_adapter(base, 1))
+    collect(engine.stream(asked))
+    assert engine.prefix_bytes > 0
+    engine.forget("ann")
+
+    wait_until(lambda: engine.prefix_bytes == 0, 5)
+    assert engine.bank.kept() == []
+
+
+def test_pieces_are_the_replys_text(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """What is streamed is what is answered."""
+    base = tiny_base()
+    *pieces, reply = start(base).stream(ask("ann", make_adapter(base, 1)))
+
+    assert isinstance(reply, Reply)
+    assert "".join(each.text for each in pieces if isinstance(each, Piece)) == reply.text
