@@ -27,6 +27,14 @@ _OLD_ROWS = (
     "VALUES ('qap_1', 'doc_1', 'job_1', 'Who?', 'Ada', 'Ada did.', 3)",
 )
 
+_NEW_ROWS = (
+    "INSERT INTO api_keys (id, name, owner, scopes, secret_sha256, limits, created_at) "
+    "VALUES ('key_1', 'Ann', 'ann', '[]', 'c', '{}', '2030-01-01 12:00:00')",
+    "INSERT INTO training_use (owner, day, seconds) VALUES ('ann', '2030-01-01', 3.5)",
+    "INSERT INTO idempotency_keys (owner, key, request_sha256, created_at) "
+    "VALUES ('ann', 'again', 'd', '2030-01-01 12:00:00')",
+)
+
 _SECOND_PAIR = _OLD_ROWS[-1].replace("qap_1", "qap_2")
 
 
@@ -86,6 +94,32 @@ def test_settings_move_to_the_job_and_back(engine: Engine) -> None:
     assert [tuple(row) for row in numbers] == [("qap_1", 0), ("qap_2", 1)]
     assert owner == "local"
     assert after == before
+
+
+def test_keys_come_and_go_without_touching_documents(engine: Engine) -> None:
+    """Old documents have no file name and are no copies; keys in use are no hindrance."""
+    _move(engine, command.upgrade, "0001")
+    with engine.begin() as connection:
+        for row in _OLD_ROWS:
+            connection.execute(text(row))
+    _move(engine, command.upgrade, "0003")
+    with engine.connect() as connection:
+        before = _rows(connection)
+
+    _move(engine, command.upgrade, "0004")
+    with engine.begin() as connection:
+        new = text("SELECT filename, fingerprint FROM documents")
+        unknown = connection.execute(new).one()
+        connection.execute(text("UPDATE documents SET filename = 'a.txt', fingerprint = 'f'"))
+        for row in _NEW_ROWS:
+            connection.execute(text(row))
+    _move(engine, command.downgrade, "0003")
+    with engine.connect() as connection:
+        after, tables = _rows(connection), set(inspect(connection).get_table_names())
+
+    assert tuple(unknown) == (None, None)
+    assert after == before
+    assert not tables & {"api_keys", "training_use", "idempotency_keys"}
 
 
 def test_newest_schema_is_what_the_models_say(engine: Engine) -> None:
