@@ -25,7 +25,9 @@ def make_zip(files: Mapping[str, bytes | str], packed: int = zipfile.ZIP_DEFLATE
     made = BytesIO()
     with zipfile.ZipFile(made, "w", packed) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            info = zipfile.ZipInfo(name)  # of one time always
+            info.compress_type = packed
+            archive.writestr(info, content)
     return made.getvalue()
 
 
