@@ -66,7 +66,8 @@ class BatchingAnswerer:
                 changed.notify_all()
 
         self.bank = Bank(slots, limits.host_bytes, wake)
-        self._prefixes = Prefixes(base.device, limits.prefix_bytes, limits.prefix_bytes)
+        host_bytes = 0 if base.device.type == "cpu" else limits.prefix_bytes
+        self._prefixes = Prefixes(base.device, limits.prefix_bytes, host_bytes)
         parts = Parts(
             base=base,
             scheduler=Scheduler(

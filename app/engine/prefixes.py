@@ -27,10 +27,10 @@ class Prefixes:
     """Prefixes on the device and, behind them, in main memory. For one thread."""
 
     def __init__(self, device: torch.device, device_bytes: int, host_bytes: int) -> None:
-        """Keep up to so many bytes in each place; a device that is the CPU has one place only."""
+        """Keep up to so many bytes in each place; no `host_bytes` where the device is the CPU."""
         self._device = device
         self._near = _Shelf(device_bytes)
-        self._far = _Shelf(0 if device == _HOST else host_bytes)
+        self._far = _Shelf(host_bytes)
         self._documents: dict[str, str] = {}
 
     @property
