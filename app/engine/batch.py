@@ -104,16 +104,20 @@ class Batch:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                turns = self._next_turns()
-                if not turns and not self._is_closing:
-                    self._changed.wait(_LOOK_SECONDS if self._rows else None)
-                    continue
-                if self._is_closing:
-                    self._end_all(EngineFailedError("the server is stopping; ask again later"))
-                    return
-            self._step(turns)
+        while not self._is_closing:
+            turns = self._wait_for_turns()
+            if turns:
+                self._step(turns)
+        with self._changed:
+            for row in list(self._rows.values()):
+                self._end(row, EngineFailedError("the server is stopping; ask again later"))
+
+    def _wait_for_turns(self) -> Sequence[Turn]:
+        with self._changed:
+            turns = self._next_turns()
+            if not turns and not self._is_closing:
+                self._changed.wait(_LOOK_SECONDS if self._rows else None)
+        return turns
 
     def _next_turns(self) -> Sequence[Turn]:
         while self._dropped:
@@ -174,7 +178,8 @@ class Batch:
         rows = [self._rows[turn.task] for turn in turns]
         try:
             passed = self._pass(rows, turns)
-        except RuntimeError as error:  # torch's own: most often, no memory is left
+        except Exception as error:
+            # The thread's edge: most often, no memory is left. Whoever took part is told.
             _log.exception("step_failed", num_rows=len(rows))
             self._parts.prefixes.clear()
             with self._changed:
@@ -216,10 +221,6 @@ class Batch:
             self._parts.bank.release(row.memory_key)
         if error:
             row.told.put(error)
-
-    def _end_all(self, error: Exception) -> None:
-        for row in list(self._rows.values()):
-            self._end(row, error)
 
 
 def _share_of(passed: Passed, row: Row, place: int) -> float | None:

@@ -32,6 +32,8 @@ class Row:
     shown: Shown
     saying: Saying
     task: Task
+    prefix_key: str
+    """What its prefix is known by."""
     told: SimpleQueue[Told] = field(default_factory=SimpleQueue)
     asked_at: float = field(default_factory=time.perf_counter)
     ready_at: float | None = None
@@ -51,17 +53,13 @@ class Row:
         num_prompt = len(shown.prompt.ids)
         most = min(ask.max_tokens, base.max_positions - num_prompt)
         task = Task(ask.document_id, num_prompt + most, num_prompt)
-        return cls(ask, shown, Saying(ask, base, shown.prompt), task)
+        prefix = prefix_key(ask.adapter.sha256 if ask.adapter else None, shown.prompt.prefix)
+        return cls(ask, shown, Saying(ask, base, shown.prompt), task, prefix)
 
     @property
     def memory_key(self) -> str | None:
         """What the bank knows its memory by; None without one."""
         return self.ask.adapter.sha256 if self.ask.adapter else None
-
-    @property
-    def prefix_key(self) -> str:
-        """What its prefix is known by."""
-        return prefix_key(self.memory_key, self.shown.prompt.prefix)
 
     @property
     def is_ready(self) -> bool:

@@ -230,8 +230,12 @@ def test_more_questions_than_may_wait_are_refused(
         assert waiting.result(30).completion_tokens == 8
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, TypeError])
 def test_failing_pass_ends_its_rows_and_no_others(
-    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+    kind: type[Exception],
+    make_adapter: Making,
+    start: Callable[..., BatchingAnswerer],
+    ask: Callable,
 ) -> None:
     """Whoever was in it is told; the next question is answered as ever."""
     base = tiny_base()
@@ -239,7 +243,7 @@ def test_failing_pass_ends_its_rows_and_no_others(
     expected = collect(engine.stream(asked)).text
 
     def fail(*_: object) -> None:
-        raise RuntimeError("no memory is left")
+        raise kind("no memory is left")
 
     with (
         base.model.model.layers[1].register_forward_hook(fail),
