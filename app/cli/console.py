@@ -8,11 +8,17 @@ from rich.console import Console
 
 from app.client import ClientError
 
+_TABLE_WIDTH = 150
 _INTERRUPTED = 130  # as a shell tells it
 out = Console()
 """For results."""
 err = Console(stderr=True)
 """For errors."""
+
+
+def for_tables() -> Console:
+    """Return the console for wide tables: where no terminal says how wide it is, nothing is cut."""
+    return out if out.is_terminal else Console(width=_TABLE_WIDTH)
 
 
 def fail(message: str) -> typer.Exit:

@@ -7,10 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from app.cli import evaluation_options as given
-from app.cli.console import fail, local_errors_shown, out
+from app.cli.console import fail, for_tables, local_errors_shown, out
 from app.cli.environment import read_settings
 from app.cli.evaluating import run_shown
 from app.cli.options import Options, read_options
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 _KEPT = "What was measured is kept in {}. Run the same command to go on."
-_TABLE_WIDTH = 150  # where nobody's terminal says how wide it is
 
 
 def evaluate(
@@ -140,9 +137,8 @@ def _base_model(settings: "Settings") -> "BaseModel":
 def _tell(finished: "Finished", folder: Path) -> None:
     from app.cli.evaluation_tables import evaluation_tables
 
-    wide = out if out.is_terminal else Console(width=_TABLE_WIDTH)
     for table in evaluation_tables(finished.results):
-        wide.print(table)
+        for_tables().print(table)
     for name in ("report.html", "summary.csv", "scores.csv", "answers.jsonl"):
         out.print(f"wrote {folder / name}", markup=False, highlight=False, soft_wrap=True)
     if failures := finished.results.failures:

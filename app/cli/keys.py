@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
+from rich.table import Column, Table
 
-from app.cli.console import err, fail, out
+from app.cli.console import err, fail, for_tables
 from app.cli.environment import read_settings
 
 if TYPE_CHECKING:
@@ -70,10 +70,12 @@ def list_keys() -> None:
 
     with _database() as session:
         rows = keys.find_all(session)
-    table = Table("id", "name", "owner", "scopes", "limits", "state", "last used")
+    table = Table(
+        Column("id", no_wrap=True), "name", "owner", "scopes", "limits", "state", "last used"
+    )
     for row in rows:
         table.add_row(*_cells(row))
-    out.print(table if rows else "no keys yet: make one with `lift keys create NAME`")
+    for_tables().print(table if rows else "no keys yet: make one with `lift keys create NAME`")
 
 
 @app.command()

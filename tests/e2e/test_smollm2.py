@@ -201,10 +201,14 @@ def test_memory_off_is_the_bare_model_token_for_token(run: Run, smollm2: BaseMod
 
 
 def test_alternating_documents_answer_from_their_own_memories(run: Run) -> None:
-    """Long, short, long: swapping back gives the identical answer, and the other differs."""
+    """Long, short, long: swapping back gives the same answer, and the other differs.
+
+    The beginning of its document was read before, in other pieces: sums are rounded otherwise.
+    """
     first, between, again = (run.answers[turn] for turn in ("first", "between", "again"))
 
-    assert (again.answer, again.memory_share) == (first.answer, first.memory_share)
+    assert again.answer == first.answer
+    assert again.memory_share == pytest.approx(first.memory_share, rel=1e-4)
     assert (between.answer, between.memory_share) != (first.answer, first.memory_share)
 
 
