@@ -6,7 +6,7 @@ transaction between two looks. Nothing is passed on from whoever writes a row: a
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
@@ -33,7 +33,7 @@ class Watch:
         self._most = most
         self._waiting: Counter[str] = Counter()
         self._is_ending = False
-        self._standings: Mapping[str, Standing | None] = {}
+        self._standings: dict[str, Standing | None] = {}
         self._looked_at = 0.0
         self._looking = Lock()
         self._threads = CapacityLimiter(4)  # their own: nobody else's request waits for a look
@@ -48,6 +48,7 @@ class Watch:
         if self._waiting.total() >= self._most:
             raise errors.TooManyStreamsError
         self._waiting[document_id] += 1
+        self._standings.pop(document_id, None)  # who comes after a change has to see it
         try:
             yield
         finally:

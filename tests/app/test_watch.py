@@ -142,6 +142,18 @@ def test_wait_returns_when_the_time_is_up(http: httpx.Client, live_id: str) -> N
     assert timedelta(seconds=time.monotonic() - asked_at) > timedelta(seconds=1)
 
 
+def test_wait_behind_a_retry_waits(http: httpx.Client, live_id: str) -> None:
+    """That others saw it cancelled a moment ago does not count any more."""
+    http.post(f"/documents/{live_id}/cancel")
+    http.get(f"/documents/{live_id}", params={"wait": 60})
+    http.post(f"/documents/{live_id}/retry")
+    asked_at = time.monotonic()
+
+    http.get(f"/documents/{live_id}", params={"wait": 1})
+
+    assert time.monotonic() - asked_at > 1
+
+
 def test_wait_for_what_is_over_returns_at_once(http: httpx.Client, live_id: str) -> None:
     """Nothing more will happen by itself; an unknown document is not found."""
     http.post(f"/documents/{live_id}/cancel")
