@@ -15,9 +15,12 @@ class ApiError(HTTPException):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
+    retry_seconds: ClassVar[int | None] = None
+    """When it may be worth to ask again; unset is the same for all that are refused for a while."""
 
     def __init__(self, detail: str | None = None, **extras: Any) -> None:
-        super().__init__(self.status, detail or self.title())
+        retry = {} if self.retry_seconds is None else {"Retry-After": str(self.retry_seconds)}
+        super().__init__(self.status, detail or self.title(), retry)
         self.extras = extras
 
     @classmethod
@@ -74,10 +77,7 @@ class TooManyAsksError(ApiError):
     """The API key asks more questions at the same time than it may."""
 
     code, status = "too_many_asks", 429
-
-    def __init__(self, detail: str, **extras: Any) -> None:
-        super().__init__(detail, **extras)
-        self.headers = {"Retry-After": "2"}
+    retry_seconds = 2
 
 
 class KeyNotFoundError(ApiError):
@@ -108,10 +108,7 @@ class IdempotencyKeyInUseError(ApiError):
     """The first request with this Idempotency-Key is still being carried out; send it again."""
 
     code, status = "idempotency_key_in_use", 409
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.headers = {"Retry-After": "1"}
+    retry_seconds = 1
 
 
 class DocumentNotFoundError(ApiError):
@@ -264,19 +261,11 @@ class TooManyStreamsError(ApiError):
 
     code, status = "too_many_streams", 503
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.headers = {"Retry-After": "5"}
-
 
 class EngineBusyError(ApiError):
     """As many questions wait as this server allows; ask again in a few seconds."""
 
     code, status = "engine_busy", 503
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.headers = {"Retry-After": "5"}
 
 
 class EngineUnavailableError(ApiError):

@@ -158,7 +158,7 @@ class Usage(BaseModel):
 
 
 class Timings(BaseModel):
-    """Where the time went, in seconds, once the question's turn had come."""
+    """Where the time went, in seconds since the engine took the question, waiting included."""
 
     swap_seconds: float
     first_token_seconds: float

@@ -45,7 +45,6 @@ class Kept(NamedTuple):
     num_bytes: int
     num_rows: int
     """Rows that read it now."""
-    is_pinned: bool
     last_used: int
     """Counts all uses of the bank: the greatest is the latest."""
 
@@ -58,7 +57,6 @@ class _Entry:
     slot: int | None = None
     num_rows: int = 0
     num_bytes: int = 0
-    is_pinned: bool = False
     is_forgotten: bool = False
     last_used: int = 0
 
@@ -126,15 +124,6 @@ class Bank:
             del self._entries[key]
             return error
 
-    def pin(self, key: str, *, is_pinned: bool) -> None:
-        """Keep a memory whatever others need, or no longer.
-
-        Raises:
-            KeyError: it is not here.
-        """
-        with self._lock:
-            self._entries[key].is_pinned = is_pinned
-
     def forget(self, key: str) -> bool:
         """Drop a memory, once no row reads it; False if it was not here."""
         with self._lock:
@@ -156,7 +145,6 @@ class Bank:
                     entry.tier,
                     entry.num_bytes,
                     entry.num_rows,
-                    entry.is_pinned,
                     entry.last_used,
                 )
                 for key, entry in self._entries.items()
@@ -210,7 +198,7 @@ class Bank:
 
     def _take_slot_back(self) -> None:
         for entry in self._entries.values():
-            if entry.tier is Tier.SLOT and not entry.num_rows and not entry.is_pinned:
+            if entry.tier is Tier.SLOT and not entry.num_rows:
                 self._leave_slot(entry)
                 return
 
@@ -226,7 +214,7 @@ class Bank:
             if held <= self._host_bytes:
                 return
             is_settled = entry.tier in (Tier.HOST, Tier.SLOT, Tier.ALONE)
-            if is_settled and not entry.num_rows and not entry.is_pinned:
+            if is_settled and not entry.num_rows:
                 held -= entry.num_bytes
                 self._drop(key)
 
