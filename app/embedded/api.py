@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -64,7 +65,9 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._when_stopping()
-        asyncio.get_running_loop().call_later(_OPEN_ANSWERS_SECONDS, self._when_impatient)
+        loop = asyncio.get_running_loop()
+        stop = partial(loop.run_in_executor, None, self._when_impatient)  # it waits for the model
+        loop.call_later(_OPEN_ANSWERS_SECONDS, stop)
         await super().shutdown(sockets)
 
     def stop(self, _: object) -> None:

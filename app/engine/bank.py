@@ -5,11 +5,13 @@ main memory, and copied into a slot of the device while somebody wants it. A slo
 read is never given away. Knows no rows and no documents: a memory's key is its file's hash.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 
+_TELLING_SECONDS = 2.0
 _log = structlog.get_logger()
 
 
@@ -45,12 +48,11 @@ class Kept(NamedTuple):
     num_bytes: int
     num_rows: int
     """Rows that read it now."""
-    last_used: int
-    """Counts all uses of the bank: the greatest is the latest."""
 
 
 @dataclass
 class _Entry:
+    document_id: str
     tier: Tier = Tier.COMING
     memory: DocumentMemory | None = None
     error: Exception | None = None
@@ -58,7 +60,12 @@ class _Entry:
     num_rows: int = 0
     num_bytes: int = 0
     is_forgotten: bool = False
-    last_used: int = 0
+    failed_at: float = 0.0
+
+    def is_stale_failure(self) -> bool:
+        """Say whether those who waited for it have heard that it failed, or are gone."""
+        is_old = time.monotonic() - self.failed_at > _TELLING_SECONDS
+        return self.tier is Tier.FAILED and is_old
 
 
 class Bank:
@@ -73,24 +80,23 @@ class Bank:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._free = list(range(slots.num_slots))
         self._lock = Lock()
-        self._uses = 0
         self.num_copies = 0
         """Memories that were copied into a slot so far."""
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="bank")
 
-    def prepare(self, key: str, load: Callable[[], DocumentMemory]) -> Tier:
+    def prepare(self, key: str, document_id: str, load: Callable[[], DocumentMemory]) -> Tier:
         """Say where a memory is; one that is nowhere is loaded, once, however many want it.
 
         A memory that failed is tried again by the next who wants it.
         """
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None:
-                entry = self._entries[key] = _Entry()
-                self._threads.submit(self._load, key, entry, load)
+            if entry is None or entry.is_stale_failure():
+                entry = self._entries[key] = _Entry(document_id)
+                self._threads.submit(self._guarded, key, entry, partial(self._load, load))
             elif entry.tier is Tier.HOST:
                 self._settle(key, entry)
-            self._touch(key, entry)
+            self._entries.move_to_end(key)
             return entry.tier
 
     def acquire(self, key: str) -> tuple[int | None, DocumentMemory | None]:
@@ -104,7 +110,7 @@ class Bank:
             if entry.tier not in (Tier.SLOT, Tier.ALONE):
                 raise KeyError(key)
             entry.num_rows += 1
-            self._touch(key, entry)
+            self._entries.move_to_end(key)
             return entry.slot, entry.memory if entry.tier is Tier.ALONE else None
 
     def release(self, key: str) -> None:
@@ -124,17 +130,15 @@ class Bank:
             del self._entries[key]
             return error
 
-    def forget(self, key: str) -> bool:
-        """Drop a memory, once no row reads it; False if it was not here."""
+    def forget(self, document_id: str) -> None:
+        """Drop a document's memories, each once no row reads it."""
         with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return False
-            entry.is_forgotten = True
-            if not entry.num_rows and entry.tier is not Tier.COMING:
-                self._drop(key)
+            for key, entry in list(self._entries.items()):
+                if entry.document_id == document_id:
+                    entry.is_forgotten = True
+                    if not entry.num_rows and entry.tier is not Tier.COMING:
+                        self._drop(key)
         self._on_change()
-        return True
 
     def kept(self) -> list[Kept]:
         """Tell of all memories."""
@@ -145,7 +149,6 @@ class Bank:
                     entry.tier,
                     entry.num_bytes,
                     entry.num_rows,
-                    entry.last_used,
                 )
                 for key, entry in self._entries.items()
             ]
@@ -154,22 +157,28 @@ class Bank:
         """End the loading."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _load(self, key: str, entry: _Entry, load: Callable[[], DocumentMemory]) -> None:
+    def _guarded(self, key: str, entry: _Entry, work: Callable[[str, _Entry], object]) -> None:
+        """Do a thread's work on a memory; what goes wrong is told to whoever waits for it."""
         try:
-            memory = load()
+            work(key, entry)
         except Exception as error:
-            # The thread's edge: whoever waits for the memory is told.
+            # The thread's edge.
             with self._lock:
+                if entry.slot is not None:
+                    self._leave_slot(entry)
                 entry.tier, entry.error = Tier.FAILED, error
-        else:
-            with self._lock:
-                entry.memory = memory
-                entry.num_bytes = sum(weight.nbytes for weight in memory.parameters())
-                can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
-                entry.tier = Tier.HOST if can_share else Tier.ALONE
-                self._settle(key, entry)
-                self._make_room()
+                entry.failed_at, entry.memory = time.monotonic(), None
         self._on_change()
+
+    def _load(self, load: Callable[[], DocumentMemory], key: str, entry: _Entry) -> None:
+        memory = load()
+        can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
+        with self._lock:
+            entry.memory = memory if can_share else memory.to(self._slots.device)
+            entry.num_bytes = sum(weight.nbytes for weight in memory.parameters())
+            entry.tier = Tier.HOST if can_share else Tier.ALONE
+            self._settle(key, entry)
+            self._make_room(key)
 
     def _settle(self, key: str, entry: _Entry) -> None:
         """Go on with a memory that has come: to a slot if one can be had, away if it is unwanted.
@@ -183,7 +192,7 @@ class Bank:
                 self._take_slot_back()
             if self._free:
                 entry.slot, entry.tier = self._free.pop(), Tier.COMING
-                self._threads.submit(self._copy, key, entry)
+                self._threads.submit(self._guarded, key, entry, self._copy)
 
     def _copy(self, key: str, entry: _Entry) -> None:
         assert isinstance(entry.memory, GatedMemory)
@@ -194,7 +203,6 @@ class Bank:
             entry.tier = Tier.SLOT
             if entry.is_forgotten:
                 self._drop(key)
-        self._on_change()
 
     def _take_slot_back(self) -> None:
         for entry in self._entries.values():
@@ -207,14 +215,14 @@ class Bank:
         self._free.append(entry.slot)
         entry.slot, entry.tier = None, Tier.HOST
 
-    def _make_room(self) -> None:
-        """Drop what was used least lately until the others fit into main memory."""
+    def _make_room(self, newest: str) -> None:
+        """Drop what was used least lately until the others, and the newest, fit."""
         held = sum(entry.num_bytes for entry in self._entries.values())
         for key, entry in list(self._entries.items()):
             if held <= self._host_bytes:
                 return
             is_settled = entry.tier in (Tier.HOST, Tier.SLOT, Tier.ALONE)
-            if is_settled and not entry.num_rows:
+            if key != newest and is_settled and not entry.num_rows:
                 held -= entry.num_bytes
                 self._drop(key)
 
@@ -223,8 +231,3 @@ class Bank:
         if entry.slot is not None:
             self._leave_slot(entry)
         _log.debug("memory_dropped", key=key)
-
-    def _touch(self, key: str, entry: _Entry) -> None:
-        self._uses += 1
-        entry.last_used = self._uses
-        self._entries.move_to_end(key)

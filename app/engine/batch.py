@@ -105,12 +105,14 @@ class Batch:
 
     def _run(self) -> None:
         while not self._is_closing:
-            turns = self._wait_for_turns()
-            if turns:
-                self._step(turns)
-        with self._changed:
-            for row in list(self._rows.values()):
-                self._end(row, EngineFailedError("the server is stopping; ask again later"))
+            try:
+                if turns := self._wait_for_turns():
+                    self._step(turns)
+            except Exception:
+                # The thread's edge: nobody may wait for a thread that is gone.
+                _log.exception("batch_failed")
+                self._end_all("the engine failed; ask again")
+        self._end_all("the server is stopping; ask again later")
 
     def _wait_for_turns(self) -> Sequence[Turn]:
         with self._changed:
@@ -159,7 +161,9 @@ class Batch:
     def _has_memory(self, row: Row) -> bool:
         if row.memory_key is None:
             return True
-        tier = self._parts.bank.prepare(row.memory_key, partial(self._parts.load, row))
+        tier = self._parts.bank.prepare(
+            row.memory_key, row.ask.document_id, partial(self._parts.load, row)
+        )
         if tier is Tier.FAILED:
             self._failed[row] = self._parts.bank.take_error(row.memory_key)
         return tier in (Tier.SLOT, Tier.ALONE)
@@ -179,22 +183,25 @@ class Batch:
         try:
             passed = self._pass(rows, turns)
         except Exception as error:
-            # The thread's edge: most often, no memory is left. Whoever took part is told.
+            # Whatever it is, and most often no memory is left: all who took part are told.
             _log.exception("step_failed", num_rows=len(rows))
             self._parts.prefixes.clear()
-            with self._changed:
-                for row in rows:
-                    self._end(row, EngineFailedError(f"the model failed: {error}; ask again"))
+            for row in rows:
+                self._end(row, _failure(error))
             return
-        with self._changed:
-            for place, (row, turn) in enumerate(zip(rows, turns, strict=True)):
-                self._hear(row, turn, passed, place)
+        for place, (row, turn) in enumerate(zip(rows, turns, strict=True)):
+            self._hear(row, turn, passed, place)
 
     def _hear(self, row: Row, turn: Turn, passed: Passed, place: int) -> None:
-        speaks = row.read(turn.num_tokens)
-        self._share_prefix(row)
-        if speaks and row.say(passed.logits[place : place + 1], _share_of(passed, row, place)):
-            self._end(row)
+        try:
+            speaks = row.read(turn.num_tokens)
+            self._share_prefix(row)
+            if speaks and row.say(passed.logits[place : place + 1], _share_of(passed, row, place)):
+                self._end(row)
+        except Exception as error:
+            # One row's trouble, such as a memory that says no numbers, is no other's.
+            _log.exception("row_failed", document_id=row.ask.document_id)
+            self._end(row, _failure(error))
 
     def _pass(self, rows: Sequence[Row], turns: Sequence[Turn]) -> Passed:
         parts = [row.part(turn.num_tokens) for row, turn in zip(rows, turns, strict=True)]
@@ -212,18 +219,29 @@ class Batch:
 
     def _end(self, row: Row, error: Exception | None = None) -> None:
         """Let a row go, and all that it held."""
-        if self._rows.pop(row.task, None) is None:
-            return
-        self._parts.scheduler.remove(row.task)
+        with self._changed:
+            if self._rows.pop(row.task, None) is None:
+                return
+            self._parts.scheduler.remove(row.task)
         if self._readers.get(row.prefix_key) is row:
             del self._readers[row.prefix_key]
         if row.is_ready and row.memory_key:
             self._parts.bank.release(row.memory_key)
+        row.let_go()
         if error:
             row.told.put(error)
+
+    def _end_all(self, reason: str) -> None:
+        with self._changed:
+            for row in list(self._rows.values()):
+                self._end(row, EngineFailedError(reason))
+
+
+def _failure(error: Exception) -> EngineFailedError:
+    return EngineFailedError(f"the model failed: {error}; ask again")
 
 
 def _share_of(passed: Passed, row: Row, place: int) -> float | None:
     if passed.shares is None or row.memory_key is None:
         return None
-    return float(passed.shares[place])
+    return passed.shares[place]

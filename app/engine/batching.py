@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Empty
+from typing import Any
 
 import torch
 
@@ -57,7 +58,6 @@ class BatchingAnswerer:
         self._base = base
         self._tokens: Recent[list[int]] = Recent(_KEPT_TEXTS)
         self._tokenizing = threading.Lock()
-        self._keys: dict[str, set[str]] = {}
         changed = threading.Condition()
         slots = _slots(base, limits)
 
@@ -72,7 +72,7 @@ class BatchingAnswerer:
             base=base,
             scheduler=Scheduler(
                 most_rows=limits.rows,
-                step_tokens=limits.step_tokens,
+                step_tokens=max(limits.step_tokens, limits.rows),
                 room_tokens=limits.row_bytes // _token_bytes(base),
                 most_waiting=limits.waiting,
             ),
@@ -104,8 +104,7 @@ class BatchingAnswerer:
         """Drop the document's tokens, prefixes and memories, without waiting for its answers."""
         self._tokens.drop(document_id)
         self._batch.forget(document_id)
-        for key in self._keys.pop(document_id, ()):
-            self.bank.forget(key)
+        self.bank.forget(document_id)
 
     def close(self) -> None:
         """End the answers under way within a token, and refuse all further ones."""
@@ -142,10 +141,9 @@ class BatchingAnswerer:
     def _load(self, row: Row) -> DocumentMemory:
         adapter = row.ask.adapter
         assert adapter is not None, "a row without a memory"
-        self._keys.setdefault(row.ask.document_id, set()).add(adapter.sha256)
         try:
             with adapter.fetch() as path:
-                return read_adapter(path, self._base, adapter.sha256)
+                return read_adapter(path, self._base, adapter.sha256, torch.device("cpu"))
         except AdapterError as error:
             raise UnusableAdapterError(str(error)) from error
 
@@ -171,6 +169,8 @@ def _slots(base: BaseModel, limits: EngineLimits) -> Slots:
 
 
 def _token_bytes(base: BaseModel) -> int:
-    """Return what the keys and values of one token take, as if no heads were shared."""
-    values = sum(shape.num_heads * shape.head_dim for shape in base.shapes)
+    """Return about what the keys and values of one token take: layers may differ in their heads."""
+    config: Any = base.decoder.config
+    most: int = config.num_key_value_heads
+    values = sum(min(shape.num_heads, most) * shape.head_dim for shape in base.shapes)
     return 2 * values * base.dtype.itemsize

@@ -44,7 +44,7 @@ class RowCache:
 
     def __init__(self, capacity: int, prefix: Prefix | None = None) -> None:
         """Take room for `capacity` tokens; the first of them are those of `prefix`."""
-        self.capacity = capacity
+        self._capacity = capacity
         self.num_tokens = 0
         self._layers: dict[int, Seen] = {}
         if prefix:
@@ -80,7 +80,7 @@ class RowCache:
 
     def _room(self, layer: int, like: Seen) -> None:
         self._layers[layer] = Seen(
-            *(part.new_empty(part.shape[0], self.capacity, part.shape[2]) for part in like)
+            *(part.new_empty(part.shape[0], self._capacity, part.shape[2]) for part in like)
         )
 
     def _write(self, layer: int, start: int, new: Seen) -> None:

@@ -45,8 +45,8 @@ class Passed(NamedTuple):
 
     logits: Tensor
     """[parts, vocabulary], float32."""
-    shares: Tensor | None
-    """Mean gate over layers and heads, [parts]; None where nothing was plugged in."""
+    shares: list[float] | None
+    """Mean gate over layers and heads; None where nothing was plugged in."""
 
 
 def spans_of(parts: Sequence[Part]) -> list[Span]:
@@ -82,7 +82,7 @@ def forward_packed(
             use_cache=False,
             logits_to_keep=last,
         )
-        shares = trace.share_at(last) if trace else None
+        shares = trace.share_at(last).tolist() if trace else None
     for part in parts:
         part.cache.advance(len(part.ids))
     return Passed(output.logits[0].float(), shares)

@@ -29,7 +29,7 @@ def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) ->
         QuestionTooLongError: the question leaves no room in the window.
     """
     put = partial(conversation_prompt, base, question=ask.question, system=ask.system)
-    window_tokens = ask.method.window_tokens
+    window_tokens = min(ask.method.window_tokens, base.max_positions)
     room = window_tokens - len(put(()).ids)
     if room <= 0:
         raise QuestionTooLongError(

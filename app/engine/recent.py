@@ -32,18 +32,8 @@ class Recent(Generic[Value]):
                 self._values.popitem(last=False)
         return value
 
-    def __contains__(self, document_id: str) -> bool:
-        """Say whether a value is kept."""
-        with self._changing:
-            return document_id in self._values
-
     def drop(self, document_id: str) -> None:
         """Forget a document's value, also one that is being made."""
         with self._changing:
             self._drops += 1
             self._values.pop(document_id, None)
-
-    def clear(self) -> None:
-        """Forget all values."""
-        with self._changing:
-            self._values.clear()

@@ -105,6 +105,10 @@ class Row:
             self.told.put(self._reply())
         return self.saying.finish_reason is not None
 
+    def let_go(self) -> None:
+        """Give up the memory that it took, though somebody may still read what it said."""
+        self.cache = self.prefix = self.alone = None
+
     def look_after_reader(self) -> None:
         """Wait for a reader who does not keep up."""
         self.task.is_held = self.told.qsize() >= _MOST_UNREAD_PIECES

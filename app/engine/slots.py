@@ -40,10 +40,12 @@ class Slots:
         dtype: torch.dtype,
     ) -> None:
         """Take room for `num_slots` memories of inner width `width_factor`·D at most."""
-        self.num_slots, self.width_factor = num_slots, width_factor
+        self.num_slots, self.width_factor, self.device = num_slots, width_factor, device
+        with torch.device("meta"):
+            like = GatedMemory(shapes, width_factor)
         self._layers = [
             _Stacked(*(torch.zeros(num_slots, *size, device=device, dtype=dtype) for size in sizes))
-            for sizes in map(_sizes, _layers_of(GatedMemory(shapes, width_factor)))
+            for sizes in map(_sizes, _layers_of(like))
         ]
 
     @property

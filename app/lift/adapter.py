@@ -120,8 +120,10 @@ def _training_metadata(lifted: Lifted) -> dict[str, str]:
     }
 
 
-def read_adapter(path: Path, base: BaseModel, sha256: str | None = None) -> DocumentMemory:
-    """Read the memory at `path` for `base`, in the base model's dtype and on its device.
+def read_adapter(
+    path: Path, base: BaseModel, sha256: str | None = None, device: torch.device | None = None
+) -> DocumentMemory:
+    """Read the memory at `path` for `base`, in its dtype and on its device unless another is named.
 
     Raises:
         AdapterError: the file is missing, damaged (its hash is not `sha256`), of another format,
@@ -138,7 +140,8 @@ def read_adapter(path: Path, base: BaseModel, sha256: str | None = None) -> Docu
     except MemoryFormError as error:
         raise AdapterError(f"the adapter {path.name} cannot be used: {error}") from error
     _check_tensors(path, tensors, memory.state_dict())
-    in_place = {name: tensor.to(base.device, base.dtype) for name, tensor in tensors.items()}
+    place = device or base.device
+    in_place = {name: tensor.to(place, base.dtype) for name, tensor in tensors.items()}
     memory.load_state_dict(in_place, assign=True)
     return memory.eval().requires_grad_(False)
 

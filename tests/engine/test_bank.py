@@ -43,7 +43,7 @@ def tier(bank: Bank, key: str) -> Tier | None:
 def bring(bank: Bank, *keys: str) -> None:
     """Prepare memories until each is where it can be."""
     for key in keys:
-        wait_until(lambda key=key: bank.prepare(key, memory) is not Tier.COMING, 10)  # type: ignore[misc]
+        wait_until(lambda key=key: bank.prepare(key, "doc", memory) is not Tier.COMING, 10)  # type: ignore[misc]
 
 
 def test_many_who_want_a_memory_load_it_once(make: Making) -> None:
@@ -55,7 +55,7 @@ def test_many_who_want_a_memory_load_it_once(make: Making) -> None:
         assert go_on.wait(10)
         return memory()
 
-    assert [bank.prepare("a", load) for _ in range(3)] == [Tier.COMING] * 3
+    assert [bank.prepare("a", "doc", load) for _ in range(3)] == [Tier.COMING] * 3
     go_on.set()
     bring(bank, "a")
 
@@ -71,7 +71,7 @@ def test_slot_in_use_is_never_given_away(make: Making) -> None:
 
     assert (tier(bank, "a"), tier(bank, "b")) == (Tier.SLOT, Tier.HOST)
     bank.release("a")
-    wait_until(lambda: bank.prepare("b", memory) is Tier.SLOT, 10)
+    wait_until(lambda: bank.prepare("b", "doc", memory) is Tier.SLOT, 10)
     assert (bank.acquire("b")[0], tier(bank, "a")) == (slot, Tier.HOST)
 
 
@@ -97,7 +97,7 @@ def test_main_memory_is_bounded(make: Making) -> None:
 def test_memory_too_wide_for_the_slots_stays_whole(make: Making) -> None:
     """It is handed out itself."""
     bank, wide = make(), memory(width_factor=3)
-    wait_until(lambda: bank.prepare("wide", lambda: wide) is Tier.ALONE, 10)
+    wait_until(lambda: bank.prepare("wide", "doc", lambda: wide) is Tier.ALONE, 10)
 
     assert bank.acquire("wide") == (None, wide)
 
@@ -109,7 +109,7 @@ def test_failure_is_told_once_and_tried_again(make: Making) -> None:
     def fail() -> GatedMemory:
         raise OSError("away")
 
-    wait_until(lambda: bank.prepare("a", fail) is Tier.FAILED, 10)
+    wait_until(lambda: bank.prepare("a", "doc", fail) is Tier.FAILED, 10)
     assert str(bank.take_error("a")) == "away"
     bring(bank, "a")
     assert tier(bank, "a") is Tier.SLOT
@@ -120,7 +120,7 @@ def test_forgotten_memory_goes_when_its_last_row_does(make: Making) -> None:
     bank = make(num_slots=1)
     bring(bank, "a")
     bank.acquire("a")
-    bank.forget("a")
+    bank.forget("doc")
     assert tier(bank, "a") is Tier.SLOT
     bank.release("a")
 

@@ -18,6 +18,7 @@ from app.engine.answerer import (
     EngineFailedError,
     Piece,
     Reply,
+    Sampling,
     collect,
 )
 from app.engine.bank import Tier
@@ -48,11 +49,11 @@ def make_adapter(tmp_path: Path) -> Making:
     """Write the adapter file of a random memory that is wide awake."""
     numbers = count()
 
-    def make(base: BaseModel, seed: int, width_factor: int = 2) -> AdapterFile:
+    def make(base: BaseModel, seed: int, width_factor: int = 2, scale: float = 30.0) -> AdapterFile:
         import torch
 
         generator = torch.Generator().manual_seed(seed)
-        memory = GatedMemory.initialised(base.shapes, width_factor, generator, scale=30.0)
+        memory = GatedMemory.initialised(base.shapes, width_factor, generator, scale)
         method = MethodConfig(memory_width_factor=width_factor)
         lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
         path = tmp_path / f"{next(numbers)}.safetensors"
@@ -119,7 +120,14 @@ def test_answers_of_a_batch_are_those_given_alone(
         ask("ann", None, 5, "And who else?"),
     ]
 
-    assert at_once(start(base), asks) == alone(base, asks)
+    rows = list[int]()
+    with base.model.get_output_embeddings().register_forward_hook(
+        lambda _, __, logits: rows.append(logits.shape[1])
+    ):
+        said = at_once(start(base), asks)
+
+    assert said == alone(base, asks)
+    assert max(rows) > 1
 
 
 def test_twice_as_many_documents_as_slots_are_all_answered(
@@ -207,8 +215,10 @@ def test_slow_reader_is_waited_for_and_others_go_on(
     quick = collect(engine.stream(ask("bob", None, 300)))
 
     assert quick.completion_tokens == 300
-    time.sleep(0.5)
-    assert engine.num_rows == 1
+    passes = list[int]()
+    with base.model.model.layers[0].register_forward_hook(lambda *_: passes.append(1)):
+        time.sleep(0.5)
+    assert not passes
     reply = collect(iter([first, *slow]))
     assert reply.completion_tokens == 2000
 
@@ -252,7 +262,24 @@ def test_failing_pass_ends_its_rows_and_no_others(
         collect(engine.stream(asked))
 
     assert collect(engine.stream(asked)).text == expected
-    assert engine.num_rows == 0
+    wait_until(lambda: engine.num_rows == 0, 5)
+
+
+def test_memory_that_says_no_numbers_fails_alone(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Nothing can be drawn from it: its own question is told, and others are answered as ever."""
+    base = tiny_base()
+    engine, sound = start(base), ask("ann", make_adapter(base, 1), 40)
+    broken = replace(
+        ask("broken", make_adapter(base, 2, scale=float("nan"))), sampling=Sampling(temperature=1.0)
+    )
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(lambda: collect(engine.stream(sound)))
+        with pytest.raises(EngineFailedError, match="the model failed"):
+            collect(engine.stream(broken))
+
+        assert _said(waiting.result(60)) == alone(base, [sound])[0]
 
 
 def test_answer_that_takes_too_long_is_ended(

@@ -40,6 +40,15 @@ def no_text() -> list[int]:
     raise AssertionError("the text was read")
 
 
+def test_base_models_positions_bound_the_window() -> None:
+    """Settings that were never trained with may name a window that this base does not have."""
+    wide = replace(METHOD, window_tokens=40_000, context_tokens=39_000)
+    shown = show(BASE, asked(method=wide), lambda: TOKENS * 200)
+
+    assert len(TOKENS * 200) > BASE.max_positions
+    assert len(shown.prompt.ids) <= BASE.max_positions
+
+
 def test_default_is_the_prompt_of_training() -> None:
     """Head and tail within the context's tokens, then the question, id for id."""
     shown = show(BASE, asked(), lambda: TOKENS)
