@@ -11,6 +11,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import keys
@@ -18,7 +19,7 @@ from app.callers import Caller
 from app.clock import utc_now
 from app.errors import ApiError
 from app.models import ApiKey
-from app.problems import problem_response
+from app.problems import handle_exception
 from app.services import Services
 
 OPEN_PATHS: Final = frozenset(["/healthz", "/readyz", "/openapi.json", "/openapi-3.0.json"])
@@ -31,6 +32,7 @@ class Access:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._admitting = CapacityLimiter(16)  # nobody waits here for those who upload
         self._noting = CapacityLimiter(1)  # a database that is slow to write holds up one thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,9 +43,11 @@ class Access:
         services: Services = scope["app"].state.services
         authorization = Headers(scope=scope).get("authorization")
         try:
-            caller, is_noted = await to_thread.run_sync(partial(_admit, services, authorization))
-        except ApiError as error:
-            await problem_response(scope["path"], error)(scope, receive, send)
+            admit = partial(_admit, services, authorization)
+            caller, is_noted = await to_thread.run_sync(admit, limiter=self._admitting)
+        except (ApiError, SQLAlchemyError) as error:
+            refusal = await handle_exception(Request(scope), error)
+            await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)

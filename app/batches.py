@@ -18,12 +18,10 @@ from app.ingest.unpacking import Member, unpacked
 from app.intake import Taken, Upload
 from app.storage import Store
 from app.upload_checks import refusal_of
+from app.upload_names import LONGEST_TITLE
 
 MOST_AT_ONCE = 2
 """Archives that are unpacked at once: each may take a process's memory, and as much of a disk."""
-
-
-_TITLE_CHARACTERS = 80
 
 
 class TakenMember(NamedTuple):
@@ -62,13 +60,14 @@ def create_all(
     """
     kept = []
     for member in members:
-        title = member.name[-_TITLE_CHARACTERS:]
+        title = member.name[-LONGEST_TITLE:]
         upload = replace(archive, content=member.content, filename=member.name, title=title)
         with _naming(member):
             kept.append(intake.keep(session, store, caller, upload, max_bytes, now))
+    taken = [intake.queue(session, store, caller, each, now) for each in kept]
     return [
-        TakenMember(member.name, intake.queue(session, store, caller, each, now))
-        for member, each in zip(members, kept, strict=True)
+        TakenMember(member.name, each)
+        for member, each in zip(members, intake.with_places(session, taken), strict=True)
     ]
 
 

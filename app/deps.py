@@ -24,7 +24,7 @@ from app.services import Services
 from app.watch import Watch
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """Return the parts that the application made when it started."""
     services = request.app.state.services
     assert isinstance(services, Services)
@@ -109,7 +109,7 @@ async def lend_members(request: Request, archive: ArchiveDep) -> AsyncIterator[l
 MembersDep = Annotated[list[Member], Depends(lend_members)]
 
 
-def get_asking_limiter(request: Request) -> CapacityLimiter:
+async def get_asking_limiter(request: Request) -> CapacityLimiter:
     """Return the threads that wait for answers: their own, so that others never wait for them."""
     limiter = request.app.state.asking_limiter
     assert isinstance(limiter, CapacityLimiter)
@@ -131,7 +131,7 @@ async def get_answering(
         yield begin
 
 
-def get_watch(request: Request) -> Watch:
+async def get_watch(request: Request) -> Watch:
     """Return those who wait for what happens to documents."""
     watch = request.app.state.watch
     assert isinstance(watch, Watch)
@@ -160,14 +160,12 @@ async def wait_for_change(
 ) -> None:
     """Wait, if that is wished for, until the document changes; not if what is known is outdated."""
 
-    def is_outdated(session: Session) -> bool:
+    def is_worth(session: Session) -> bool:
         detail = DocumentDetail.read(session, caller.owner, document_id, utc_now())
-        return not holds(detail.tag, if_none_match)
+        return if_none_match is None or holds(detail.tag, if_none_match)
 
-    if not wait:
-        return
-    if if_none_match is None or not await watch.read(services.database, is_outdated):
-        await streams.wait_for_change(watch, services.database, caller.owner, document_id, wait)
+    if wait:
+        await streams.wait_for_change(watch, services.database, document_id, is_worth, wait)
 
 
 WriterDep = Annotated[Session, Depends(get_writer, scope="function")]

@@ -60,7 +60,7 @@ def responding(request: Request, store: Store, download: Download) -> Iterator[R
         AdapterUnusableError: the store has lost the file, or it is damaged.
         RangeNotSatisfiableError: the part that is asked for lies behind the end.
     """
-    _read_range(request, download.size_bytes)
+    _read_range(request, download)
     with ExitStack() as lent:
         try:
             path = lent.enter_context(store.fetch(download.store_key, download.sha256))
@@ -82,7 +82,7 @@ def _respond(path: Path, download: Download) -> Response:
     )
 
 
-def _read_range(request: Request, size_bytes: int) -> None:
+def _read_range(request: Request, download: Download) -> None:
     """Let only one range of bytes be answered as such; all else is answered whole, as it may be."""
     asked = request.headers.get("range", "").strip()
     found = _ONE_RANGE.fullmatch(asked)
@@ -90,7 +90,10 @@ def _read_range(request: Request, size_bytes: int) -> None:
     if not (first or last) or (first and last and int(last) < int(first)):
         headers = request.scope["headers"]
         request.scope["headers"] = [each for each in headers if each[0] != b"range"]
-    elif "if-range" not in request.headers and _is_behind_the_end(first, last, size_bytes):
+        return
+    size_bytes, known = download.size_bytes, request.headers.get("if-range")
+    is_meant = known is None or known in tagged(download.tag).values()
+    if is_meant and _is_behind_the_end(first, last, size_bytes):
         raise RangeNotSatisfiableError(
             f"the file has {size_bytes} bytes, and none of {asked}", size_bytes
         )

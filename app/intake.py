@@ -3,7 +3,7 @@
 The session comes first; nobody commits here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -63,7 +63,7 @@ def create(
         StoreError: the store cannot be reached.
     """
     kept = keep(session, store, caller, upload, max_bytes, now)
-    return queue(session, store, caller, kept, now)
+    return with_places(session, [queue(session, store, caller, kept, now)])[0]
 
 
 class Kept(NamedTuple):
@@ -82,10 +82,10 @@ def keep(
     method = method_settings.resolve(upload.preset, upload.options)
     text = check_content(upload.content, max_bytes)
     filename = clean_filename(upload.filename)
-    fingerprint = None if upload.duplicate else fingerprint_of(upload.content, method, filename)
     document_id = new_id("doc")
     after_rollback(session, partial(documents.discard, store, document_id))
     stored = save_content(store, source_key(document_id), upload.content)
+    fingerprint = None if upload.duplicate else fingerprint_of(stored.sha256, method, filename)
     document = Document(
         id=document_id,
         title=upload.title or title_of(filename, text),
@@ -100,14 +100,24 @@ def keep(
 
 
 def queue(session: Session, store: Store, caller: Caller, kept: Kept, now: datetime) -> Taken:
-    """Do the second half of `create`."""
+    """Do the second half of `create`, but for the places in the queue: see `with_places`."""
     upload, method, document = kept
+    limits.take_turns(session, caller.owner)
     if same := _add_unless_known(session, document):
         after_commit(session, partial(documents.discard, store, document.id))
         return Taken(same, is_new=False)
     limits.require_room(session, caller, document)
     limits.require_training(session, caller, now)
     return Taken(_queue(session, document, upload, method, now), is_new=True)
+
+
+def with_places(session: Session, taken: Sequence[Taken]) -> list[Taken]:
+    """Return what was queued with the places that it waits at, once all of it is."""
+    places = find_positions(session)
+    return [
+        Taken(each.overview._replace(queue_position=places.get(each.overview.job.id)), each.is_new)
+        for each in taken
+    ]
 
 
 def _add_unless_known(session: Session, document: Document) -> Overview | None:
@@ -137,4 +147,4 @@ def _queue(
         device_kind=upload.device_kind,
     )
     session.flush()
-    return Overview(document, job, None, None, find_positions(session)[job.id])
+    return Overview(document, job, None, None, None)

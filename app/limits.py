@@ -17,10 +17,20 @@ from app.errors import QuotaExceededError, TooManyAsksError
 from app.models import Document
 
 
+def take_turns(session: Session, owner: str) -> None:
+    """Let no other transaction add a document of this owner's until this one has ended.
+
+    Taken before the first row: who holds a row and waits for the turn could be waited for.
+    """
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 0))")
+        session.execute(turn, {"owner": owner})
+
+
 def require_room(session: Session, caller: Caller, added: Document) -> None:
     """Make sure that its owner has room for a document that this transaction has added.
 
-    Of several uploads at once, each counts those before it: they wait for each other here.
+    Of several uploads at once, each counts those before it: they have taken turns.
 
     Raises:
         QuotaExceededError: there is no room; the transaction must not be committed.
@@ -28,7 +38,6 @@ def require_room(session: Session, caller: Caller, added: Document) -> None:
     limits = caller.limits
     if limits.max_documents is None and limits.max_stored_bytes is None:
         return
-    _take_turns(session, caller.owner)
     others = select(func.count(), func.coalesce(func.sum(Document.size_bytes), 0)).where(
         Document.owner == caller.owner, Document.id != added.id
     )
@@ -88,10 +97,3 @@ def _require(quota: str, used: int, more: int, most: int | None, advice: str) ->
             used=used,
             limit=most,
         )
-
-
-def _take_turns(session: Session, owner: str) -> None:
-    """Let no other transaction count this owner's documents until this one has ended."""
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:owner, 0))")
-        session.execute(turn, {"owner": owner})

@@ -64,7 +64,8 @@ async def handle_exception(request: Request, error: Exception) -> JSONResponse:
             _log.error("store_failed", path=request.url.path, error=str(error))
             return problem_response(request.url.path, StoreUnavailableError())
         case OperationalError() | PoolTimeoutError():
-            _log.error("database_failed", path=request.url.path, error=type(error).__name__)
+            cause = getattr(error, "orig", error)  # says what is wrong, and no row's contents
+            _log.error("database_failed", path=request.url.path, error=str(cause))
             return problem_response(request.url.path, DatabaseUnavailableError())
         case RequestValidationError():
             fields = [_field_problem(problem) for problem in error.errors()]
@@ -72,6 +73,11 @@ async def handle_exception(request: Request, error: Exception) -> JSONResponse:
             return _respond(request, 422, "invalid_request", detail, errors=fields)
     _log.error("request_crashed", path=request.url.path, exc_info=error)
     return _respond(request, 500, "internal_error", "The server failed; its log says why.")
+
+
+async def problem_bytes(request: Request, error: Exception) -> bytes:
+    """Return the problem of an exception that ended a stream: its status has left long ago."""
+    return bytes((await handle_exception(request, error)).body)
 
 
 def problem_response(path: str, error: ApiError) -> JSONResponse:

@@ -1,22 +1,25 @@
 """A document's events as they happen, as server-sent events; and waiting for its next change."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Final
 
 import structlog
 from anyio import sleep
 from fastapi.sse import EventSourceResponse, format_sse_event
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from app import documents
 from app.clock import utc_now
 from app.db import Database
 from app.event_views import DocumentEvent
 from app.news import News, find_news, require_news
 from app.watch import LOOK_SECONDS, Watch
 
+HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Of every stream: nothing on its way keeps it."""
 _PING_SECONDS = 15.0
 _RETRY_MILLISECONDS = 2000
 _log = structlog.get_logger()
@@ -38,23 +41,26 @@ async def tell(
         return Response(status_code=204)
     return EventSourceResponse(
         _frames(watch, database, document_id, after, news),
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        headers=HEADERS,
     )
 
 
 async def wait_for_change(
-    watch: Watch, database: Database, owner: str, document_id: str, seconds: float
+    watch: Watch,
+    database: Database,
+    document_id: str,
+    is_worth: Callable[[Session], bool],
+    seconds: float,
 ) -> None:
     """Return when the document changes, cannot change by itself, or the time is up.
 
-    Raises:
-        DocumentNotFoundError: its owner has none with this id; who else asks waits no moment.
+    `is_worth` looks whether there is something to wait for, and may raise. It looks after we do, so
+    that no change falls between.
     """
-    own = partial(documents.require_own, owner=owner, document_id=document_id)
-    await watch.read(database, own)
     with watch.place(document_id):
         standing = await watch.standing(database, document_id)
-        if standing and not standing.is_over:
+        is_worth_it = await watch.read(database, is_worth)
+        if is_worth_it and standing and not standing.is_over:
             await watch.change(database, document_id, standing, seconds)
 
 

@@ -3,7 +3,7 @@
 import re
 
 LONGEST_FILENAME = 255
-_TITLE_CHARACTERS = 80
+LONGEST_TITLE = 80
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}$")
 
 
@@ -30,7 +30,7 @@ def suffix_of(filename: str | None) -> str:
 def title_of(filename: str | None, text: str) -> str:
     """Name an upload that has no title: by its file, or by how its text begins."""
     line = filename or text.strip().partition("\n")[0]
-    return _visible(line)[:_TITLE_CHARACTERS].strip() or "Untitled"
+    return _visible(line)[:LONGEST_TITLE].strip() or "Untitled"
 
 
 def _visible(text: str) -> str:

@@ -1,6 +1,7 @@
 """Reads an upload from a request: a multipart file or JSON text. Knows no row and no store."""
 
 import dataclasses
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -13,7 +14,6 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from app.errors import StoreUnavailableError, UnsupportedContentTypeError
-from app.fingerprints import sha256_of
 from app.intake import Upload
 from app.schemas import ArchiveFields, TextUpload, UploadFields
 
@@ -62,7 +62,9 @@ async def read_archive(request: Request, default_preset: str) -> AsyncIterator[U
 
 def asked_of(upload: Upload) -> list[Any]:
     """Return all that an upload asks for, as JSON: its content stands there as a hash."""
-    content = sha256_of(upload.content)
+    file: Any = upload.content  # whatever came can be read into a buffer
+    content = hashlib.file_digest(file, "sha256").hexdigest()
+    upload.content.seek(0)
     return [content, *(getattr(upload, name) for name in _ASKED)]
 
 

@@ -9,7 +9,8 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from app import documents, jobs, method_settings
+from app import documents, jobs, limits, method_settings
+from app.callers import Caller
 from app.db import after_commit
 from app.documents import Overview
 from app.lift.config import MethodConfig
@@ -30,30 +31,34 @@ def cancel(session: Session, owner: str, document_id: str, now: datetime) -> Ove
     return _read_again(session, owner, document_id)
 
 
-def retry(session: Session, owner: str, document_id: str, now: datetime) -> Overview:
+def retry(session: Session, caller: Caller, document_id: str, now: datetime) -> Overview:
     """Let the newest version wait again if it failed or was cancelled, to go on where it was.
 
     Raises:
-        DocumentNotFoundError: its owner has none with this id.
+        DocumentNotFoundError: the caller has none with this id.
+        QuotaExceededError: the caller's time for training is used up.
     """
-    jobs.retry(session, documents.hold(session, owner, document_id).job.id, now)
-    return _read_again(session, owner, document_id)
+    if jobs.retry(session, documents.hold(session, caller.owner, document_id).job.id, now):
+        limits.require_training(session, caller, now)
+    return _read_again(session, caller.owner, document_id)
 
 
 def relift(
-    session: Session, store: Store, owner: str, document_id: str, wish: Relift, now: datetime
+    session: Session, store: Store, caller: Caller, document_id: str, wish: Relift, now: datetime
 ) -> Overview:
     """Queue another version, unless the newest waits or runs with these settings.
 
     A newest one with other settings is cancelled, and what it left to go on from is deleted.
 
     Raises:
-        ApiError: there is no such document, or a preset or option is unknown.
+        ApiError: there is no such document, a preset or option is unknown, or the caller's time for
+            training is used up.
     """
-    newest = documents.hold(session, owner, document_id).job
+    newest = documents.hold(session, caller.owner, document_id).job
     method = _method(newest, wish)
     if newest.state in _ACTIVE and method == MethodConfig(**newest.method):
-        return _read_again(session, owner, document_id)
+        return _read_again(session, caller.owner, document_id)
+    limits.require_training(session, caller, now)
     jobs.cancel(session, newest.id, now)
     if key := jobs.forget_checkpoint(session, newest.id):
         after_commit(session, partial(store.delete, key))
@@ -66,7 +71,7 @@ def relift(
         priority=wish.priority,
         device_kind=wish.device_kind,
     )
-    return _read_again(session, owner, document_id)
+    return _read_again(session, caller.owner, document_id)
 
 
 def _method(newest: Job, wish: Relift) -> MethodConfig:

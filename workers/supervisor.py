@@ -61,7 +61,8 @@ def supervise(
     except BaseException:
         _release(database, lease)
         raise
-    _discard_if_deleted(database, store, document_id)
+    finally:
+        _discard_if_deleted(database, store, document_id)
 
 
 def _claim(database: Database, settings: Settings, job_id: str) -> tuple[Lease, str] | None:
@@ -174,8 +175,11 @@ def _release(database: Database, lease: Lease) -> None:
 
 def _discard_if_deleted(database: Database, store: Store, document_id: str) -> None:
     """Delete what the trainer wrote for a document between its deletion and the trainer's end."""
-    with suppress(OperationalError):
+    try:
         with database.reading() as session:
             is_deleted = session.get(Document, document_id) is None
-        if is_deleted:
-            documents.discard(store, document_id)
+    except OperationalError as error:
+        _log.warning("files_unchecked", document_id=document_id, error=str(error.orig))
+        return
+    if is_deleted:
+        documents.discard(store, document_id)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
+from app import streams
 from app.deps import AnsweringDep, AskerDep, AskingLimiterDep, CallerDep, ReaderDep, ServicesDep
 from app.openai import models
 from app.openai.chunks import ChatCompletionChunk, stream_chunks
@@ -17,12 +18,11 @@ from app.openai.marks import Marks
 from app.openai.models import Model, ModelList
 from app.openai.requests import ChatRequest
 from app.openai.translation import prepare
-from app.problems import handle_exception
+from app.problems import problem_bytes
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": RefusalBody} for status in (400, 404, 409, 413)
 }
-_STREAM_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 _CHAT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -66,11 +66,13 @@ async def create_chat_completion(
     if not chat.stream:
         return ChatCompletion.of(marks, inquiry, *await answering.hear_all())
     first = await answering.hear()  # what is refused before has a status of its own
+    refuse = partial(problem_bytes, request)
     chunks = stream_chunks(
-        marks, inquiry, answering, first, partial(_refuse, request), with_usage=chat.wants_usage
+        marks,
+        inquiry,
+        answering,
+        first,
+        refuse,
+        with_usage=chat.wants_usage,
     )
-    return EventSourceResponse(chunks, headers=_STREAM_HEADERS)
-
-
-async def _refuse(request: Request, error: Exception) -> bytes:
-    return bytes((await handle_exception(request, error)).body)
+    return EventSourceResponse(chunks, headers=streams.HEADERS)

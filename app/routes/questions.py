@@ -9,18 +9,17 @@ from fastapi import APIRouter, Header, Request
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
-from app import answer_streams, questions
+from app import answer_streams, questions, streams
 from app.answering import Answering
 from app.callers import Caller
 from app.deps import AnsweringDep, AskerDep, AskingLimiterDep, ServicesDep
 from app.engine.answerer import Ask
-from app.problems import handle_exception, problem_responses
+from app.problems import problem_bytes, problem_responses
 from app.question_views import Answer, AnswerEvent, Question
 from app.questions import Inquiry
 from app.services import Services
 
 _JSON, _STREAM = "application/json", "text/event-stream"
-_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; as a stream, in pieces of it and, at the end, as a whole",
@@ -96,17 +95,13 @@ async def _stream(
     inquiry: Inquiry, answering: Answering, question: Question, request: Request
 ) -> Response:
     first = await answering.hear()  # what is refused before has a status of its own
-    refuse = partial(_refuse, request)
+    refuse = partial(problem_bytes, request)
     events = answer_streams.stream_answer(
         inquiry, answering, first, refuse, token_shares=question.token_shares
     )
-    return EventSourceResponse(events, headers=_STREAM_HEADERS)
+    return EventSourceResponse(events, headers=streams.HEADERS)
 
 
 def _accepts_stream_only(accept: str) -> bool:
     accepted = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
     return _STREAM in accepted and _JSON not in accepted
-
-
-async def _refuse(request: Request, error: Exception) -> bytes:
-    return bytes((await handle_exception(request, error)).body)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from app import limits, outbox, versions
+from app import outbox, versions
 from app.clock import utc_now
 from app.deps import CallerDep, OnceDep, ServicesDep, WriterDep
 from app.document_views import DocumentView
@@ -42,8 +42,7 @@ def retry_document(
     once: OnceDep,
 ) -> Response:
     """Let a failed or cancelled training go on where it was."""
-    limits.require_training(session, caller, utc_now())
-    overview = versions.retry(session, caller.owner, document_id, utc_now())
+    overview = versions.retry(session, caller, document_id, utc_now())
     outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     return once.answer(DocumentView.of(overview, utc_now()))
 
@@ -63,7 +62,6 @@ def relift_document(
     wish: Annotated[Relift, Body()] = Relift(),
 ) -> Response:
     """Train a new version of a document's memory; the older one answers until it is ready."""
-    limits.require_training(session, caller, utc_now())
-    overview = versions.relift(session, services.store, caller.owner, document_id, wish, utc_now())
+    overview = versions.relift(session, services.store, caller, document_id, wish, utc_now())
     outbox.dispatch_after_commit(session, services.database, services.dispatcher, overview.job)
     return once.answer(DocumentView.of(overview, utc_now()))

@@ -253,13 +253,13 @@ def test_range_that_is_none_gets_the_whole(
 def test_range_behind_the_end_returns_416(
     client: TestClient, database: Database, store: Store, document_id: str, sent: str
 ) -> None:
-    """The problem says how long the file is."""
+    """The problem says how long the file is, also to who knows that it is still the same."""
     publish(database, store, document_id)
+    for headers in ({"Range": sent}, {"Range": sent, "If-Range": f'"{SHA256}"'}):
+        response = client.get(f"/documents/{document_id}/adapter", headers=headers)
 
-    response = client.get(f"/documents/{document_id}/adapter", headers={"Range": sent})
-
-    assert (response.status_code, response.json()["code"]) == (416, "range_not_satisfiable")
-    assert response.headers["content-range"] == "bytes */256000"
+        assert (response.status_code, response.json()["code"]) == (416, "range_not_satisfiable")
+        assert response.headers["content-range"] == "bytes */256000"
 
 
 def test_adapter_before_it_is_ready_returns_409_with_progress(

@@ -146,6 +146,7 @@ def test_used_up_training_time_refuses_more(
     """Uploading and training again need time; what is there can be read and deleted."""
     headers = key_with(database, max_training_minutes=10)
     document_id = upload(client, headers, "one").json()["id"]
+    client.post(f"/documents/{document_id}/cancel", headers=headers)
     use_training(database, "ann", minutes=10.5)
 
     for refused in (
@@ -158,7 +159,21 @@ def test_used_up_training_time_refuses_more(
     assert client.delete(f"/documents/{document_id}", headers=headers).status_code == 204
 
 
-@pytest.mark.parametrize(("days_ago", "status"), [(0, 403), (29, 403), (30, 202)])
+def test_used_up_training_time_hinders_nothing_that_trains_nothing(
+    client: TestClient, database: Database
+) -> None:
+    """What waits already is not retried, and what is not there is not found."""
+    headers = key_with(database, max_training_minutes=10)
+    document_id = upload(client, headers, "one").json()["id"]
+    use_training(database, "ann", minutes=10.5)
+
+    for action in ("retry", "relift"):
+        unknown = client.post(f"/documents/doc_{'0' * 26}/{action}", headers=headers)
+        waiting = client.post(f"/documents/{document_id}/{action}", headers=headers)
+        assert (unknown.status_code, waiting.status_code) == (404, 202)
+
+
+@pytest.mark.parametrize(("days_ago", "status"), [(0, 403), (28, 403), (30, 202)])
 def test_training_time_comes_back_after_thirty_days(
     client: TestClient, database: Database, days_ago: int, status: int
 ) -> None:

@@ -1,6 +1,7 @@
 """The same upload is the same document: told by bytes, settings and suffix, also at once."""
 
 import threading
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +21,7 @@ from app.settings import Settings
 from app.storage import StoredFile
 from app.storage.folder import FolderStore
 from tests.app.actions import do, fail
-from tests.rows import make_ready
+from tests.rows import LOCAL, make_ready
 
 
 def upload(
@@ -214,3 +215,33 @@ def test_document_deleted_at_the_same_moment_is_taken_in_anew(
 
     assert again.is_new
     assert count(postgresql, Document) == 1
+
+
+def test_uploads_that_cross_wait_for_each_other(database: Database, store: FolderStore) -> None:
+    """Two transactions bring the same files in opposite order: both are carried out."""
+    first_is_in, ended = threading.Event(), list[list[bool]]()
+
+    def bring(*contents: bytes) -> None:
+        with database.writing() as session:
+            kept = [
+                intake.keep(session, store, LOCAL, make_upload(each), 1000, utc_now())
+                for each in contents
+            ]
+            taken = [intake.queue(session, store, LOCAL, kept[0], utc_now())]
+            first_is_in.set()
+            time.sleep(0.3)  # for the other to begin
+            taken.append(intake.queue(session, store, LOCAL, kept[1], utc_now()))
+        ended.append([each.is_new for each in taken])
+
+    threads = [threading.Thread(target=bring, args=each) for each in ((b"x", b"y"), (b"y", b"x"))]
+    threads[0].start()
+    assert first_is_in.wait(10)
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+
+    assert ended == [[True, True], [False, False]]
+
+
+def make_upload(content: bytes) -> Upload:
+    return Upload(BytesIO(content), "a.txt", None, "quick", {})
