@@ -149,9 +149,9 @@ def test_crashes_say_nothing_of_what_they_were_about(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(questions, "prepare", fail, raising=False)
+    monkeypatch.setattr(questions, "prepare", fail)
     monkeypatch.setattr(intake, "create", fail)
-    responses += [upload(client, TEXT.encode()), upload(client, TEXT.encode(), duplicate="true")]
+    responses += [ask(client, ready_id), upload(client, TEXT.encode())]
 
     assert min(response.status_code for response in responses[-2:]) >= 500
     assert_silent(heard(capfd, caplog), *(response.text for response in responses))

@@ -36,12 +36,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.jobs", description=__doc__)
     parser.add_argument("--jobs", type=int, nargs="+", default=[400], help="in one queue")
-    counts = parser.parse_args().jobs
+    parser.add_argument("--trainers", type=int, nargs="+", default=[1, 2], help="of the worker")
+    given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     table = Table(title=f"jobs a second with a trainer that does nothing, {os.cpu_count()} cores")
     for column in ("database", "jobs that wait", "trainers", "jobs a second", "CPU time a job"):
         table.add_column(column, justify="right")
-    for kind, count, trainers in product(("sqlite", "postgresql"), counts, (1, 2)):
+    for kind, count, trainers in product(("sqlite", "postgresql"), given.jobs, given.trainers):
         rate, cpu_seconds = _measure(kind, count, trainers)
         cost = f"{cpu_seconds * 1e3:.0f} ms"
         table.add_row(kind, str(count), str(trainers), f"{rate:.0f}", cost)

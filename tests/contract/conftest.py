@@ -64,6 +64,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

@@ -16,13 +16,11 @@ _BEYOND_SCHEMAS = {
     "document_too_large": "in bytes, whatever the characters",
     "invalid_cursor": "it is opaque",
     "invalid_option": "the method's own settings are not part of the interface",
-    "invalid_preset": "likewise",
     "unknown_preset": "likewise",
     "idempotency_key_reused": "the server remembers",
     "too_many_tokens": "the settings limit it",
     "question_too_long": "the model's window is counted in tokens",
     "range_not_satisfiable": "it depends on the file",
-    "not_acceptable": "any Accept is well-formed",
     "invalid_messages": "who speaks last",
 }
 """Codes with which a request may be refused that keeps to its schema, and why no schema says so."""

@@ -37,7 +37,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 MOST_SECONDS = 10.0
 MOST_BYTES = 1024 * MIB
-USUAL_ANSWER_SECONDS, SLOWEST_ANSWER_SECONDS = 1.0, 15.0  # of others, on two shared cores
+USUAL_ANSWER_SECONDS, SLOWEST_ANSWER_SECONDS = 5.0, 15.0  # of others, on two shared cores
 
 
 @pytest.fixture(scope="module")
