@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import count
 from typing import Any
 
 import schemathesis
@@ -33,6 +34,24 @@ _INVALID_ALL_THE_SAME = {
     r"(ask_document|stream_answer) /body": "whose turn it is; fields that contradict each other",
 }
 """Operations and fields that are refused as `invalid_request` all the same, and why."""
+
+
+_KEY = "Idempotency-Key"
+_KEY_LENGTH = 255
+_sent = count()
+
+
+@schemathesis.hook
+def before_call(ctx: Any, case: Any, kwargs: Any) -> None:
+    """Send no key twice.
+
+    A request under a key of an earlier sequence is answered as it was then, with a document that
+    may have been deleted meanwhile; Schemathesis takes it for a new one, which has to be there.
+    """
+    key = (case.headers or {}).get(_KEY)
+    if isinstance(key, str) and re.fullmatch(r"[!-~][ -~]{0,254}", key):
+        mark = f"-{next(_sent)}"
+        case.headers[_KEY] = key[: _KEY_LENGTH - len(mark)] + mark
 
 
 @schemathesis.check
