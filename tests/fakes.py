@@ -1,9 +1,21 @@
 """Engines without a model."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Event
 
-from app.engine.answerer import Ask, EngineFailedError, Piece, Reply, TokenLogprob
+from app.engine.answerer import (
+    AdapterFile,
+    AdaptersFullError,
+    Ask,
+    EngineFailedError,
+    KeptAdapter,
+    Piece,
+    Reply,
+    Tier,
+    TokenLogprob,
+)
 
 
 class FakeAnswerer:
@@ -14,11 +26,15 @@ class FakeAnswerer:
         self.forgotten: list[str] = []
         self.error: Exception | None = None
         self.closed = False
+        self.most_pins = 2
+        self._kept: dict[str, KeptAdapter] = {}
 
     def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
         self.asks.append(ask)
         if self.error:
             raise self.error
+        if ask.adapter:
+            self.preload(ask.document_id, ask.adapter)
         share = 0.25 if ask.adapter else None
         words = f"{ask.question} in {len(ask.read_text())} characters".split(" ")
         for number, word in enumerate(words):
@@ -36,6 +52,32 @@ class FakeAnswerer:
 
     def forget(self, document_id: str) -> None:
         self.forgotten.append(document_id)
+        self._kept.pop(document_id, None)
+
+    def kept_adapters(self) -> list[KeptAdapter]:
+        return list(self._kept.values())
+
+    def preload(self, document_id: str, adapter: AdapterFile) -> None:
+        known = self._kept.pop(document_id, None)
+        is_pinned = known is not None and known.is_pinned
+        size, now = adapter.size_bytes, datetime.now(UTC)
+        self._kept[document_id] = KeptAdapter(
+            adapter.sha256, document_id, Tier.SLOT, size, 0, is_pinned, now
+        )
+
+    def pin(self, document_id: str, adapter: AdapterFile) -> None:
+        others = [kept for id_, kept in self._kept.items() if kept.is_pinned and id_ != document_id]
+        if len(others) >= self.most_pins:
+            raise AdaptersFullError("as many memories are pinned as may be")
+        self.preload(document_id, adapter)
+        self._kept[document_id] = replace(self._kept[document_id], is_pinned=True)
+
+    def unpin(self, document_id: str) -> None:
+        if known := self._kept.get(document_id):
+            self._kept[document_id] = replace(known, is_pinned=False)
+
+    def evict(self, document_id: str) -> None:
+        self._kept.pop(document_id, None)
 
     def close(self) -> None:
         self.closed = True

@@ -6,6 +6,7 @@ Values and a protocol only, no torch: routes and their tests need nothing else o
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,10 @@ class UnusableAdapterError(EngineError):
     """The adapter file is damaged or belongs to another base model; the message says which."""
 
 
+class AdaptersFullError(EngineError):
+    """Pinned memories would take more main memory than they may; the message says how much."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterFile:
     """A published adapter, to be had as a file."""
@@ -42,6 +47,41 @@ class AdapterFile:
     """Lends the file, brought to this machine if need be; called only if the engine has not kept
     its memory. `FileNotFoundError` if it is gone; other `OSError`s if it cannot be had now."""
     sha256: str
+    size_bytes: int = 0
+    """Of the file; 0 if nobody has looked."""
+
+
+class Tier(StrEnum):
+    """Where a memory is."""
+
+    COMING = "coming"
+    """Being read from its file."""
+    HOST = "host"
+    """In main memory."""
+    SLOT = "slot"
+    """In a slot, ready to be read by any row at once."""
+    ALONE = "alone"
+    """In main memory, of a form that the slots cannot hold: its rows run by themselves."""
+    FAILED = "failed"
+    """Its file cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAdapter:
+    """What an engine holds of one adapter."""
+
+    sha256: str
+    document_id: str
+    tier: Tier
+    size_bytes: int
+    """Main memory that it takes; 0 until it has come."""
+    num_answers: int
+    """Answers that read it now."""
+    is_pinned: bool
+    last_used_at: datetime
+    """When it was last asked for, or an answer last read it; in UTC."""
+    failure: str | None = None
+    """Why it cannot be used, where it failed."""
 
 
 class Context(StrEnum):
@@ -172,7 +212,42 @@ class Answerer(Protocol):
         ...
 
     def forget(self, document_id: str) -> None:
-        """Drop all that is kept in memory of a document; unknown ids do nothing."""
+        """Drop all that is kept in memory of a document, its pin, too; unknown ids do nothing."""
+        ...
+
+    def kept_adapters(self) -> list[KeptAdapter]:
+        """Tell of all adapters that are held, on their way or failed; least lately used first."""
+        ...
+
+    def preload(self, document_id: str, adapter: AdapterFile) -> None:
+        """Begin to bring an adapter to where answers read it; returns at once.
+
+        One that is there, or on its way for others, is not read from its file again. What goes
+        wrong is told by `kept_adapters`.
+        """
+        ...
+
+    def pin(self, document_id: str, adapter: AdapterFile) -> None:
+        """Preload an adapter, and keep it in main memory until `unpin`, `evict` or `forget`.
+
+        A pin is its document's: when another adapter of it is asked for, the pin goes over to that
+        one. A pin ends if its adapter fails, or turns out to take more room than is left to pins.
+
+        Raises:
+            AdaptersFullError: it does not fit into main memory beside what is pinned already.
+        """
+        ...
+
+    def unpin(self, document_id: str) -> None:
+        """End a document's pin; what it held may have to leave now. Unknown ids do nothing."""
+        ...
+
+    def evict(self, document_id: str) -> None:
+        """End a document's pin and drop its adapters, those that answers read once none does.
+
+        Unlike after `forget`, the document is still there: the next ask loads its adapter again.
+        Unknown ids do nothing.
+        """
         ...
 
     def close(self) -> None:

@@ -10,34 +10,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
 import structlog
 
+from app.engine.answerer import Tier
 from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 
 _TELLING_SECONDS = 2.0
 _log = structlog.get_logger()
-
-
-class Tier(StrEnum):
-    """Where a memory is."""
-
-    COMING = "coming"
-    """Being read from its file."""
-    HOST = "host"
-    """In main memory."""
-    SLOT = "slot"
-    """In a slot, ready to be read by any row at once."""
-    ALONE = "alone"
-    """In main memory, of a form that the slots cannot hold: its rows run by themselves."""
-    FAILED = "failed"
-    """Its file cannot be used."""
 
 
 class Kept(NamedTuple):

@@ -13,8 +13,8 @@ from functools import partial
 
 import structlog
 
-from app.engine.answerer import EngineBusyError, EngineFailedError
-from app.engine.bank import Bank, Tier
+from app.engine.answerer import EngineBusyError, EngineFailedError, Tier
+from app.engine.bank import Bank
 from app.engine.keys_values import Prefix
 from app.engine.packed import Passed, forward_packed, spans_of
 from app.engine.prefixes import Prefixes

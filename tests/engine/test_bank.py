@@ -7,7 +7,8 @@ from threading import Event
 import pytest
 import torch
 
-from app.engine.bank import Bank, Tier
+from app.engine.answerer import Tier
+from app.engine.bank import Bank
 from app.engine.slots import Slots
 from app.lift.memory import GatedMemory, HeadShape
 from tests.waiting import wait_until

@@ -19,9 +19,9 @@ from app.engine.answerer import (
     Piece,
     Reply,
     Sampling,
+    Tier,
     collect,
 )
-from app.engine.bank import Tier
 from app.engine.batching import BatchingAnswerer, EngineLimits
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.base_model import BaseModel
