@@ -22,7 +22,10 @@ from app.access import Access
 from app.body_limit import BodyLimit, body_limit
 from app.db import Database
 from app.dispatch import Dispatcher
+from app.embedded.engine import start_engine
 from app.engine.answerer import Answerer
+from app.engine.apart.answering import ApartAnswerer
+from app.engine.apart.messages import Load
 from app.idempotency import AnsweredBefore
 from app.library import Library
 from app.limits import Asks
@@ -92,14 +95,8 @@ def create_app(
 
 
 def load_resident_answerer(settings: Settings) -> Answerer:
-    """Load the base model into this process."""
-    from app.engine.batching import BatchingAnswerer, EngineLimits
-    from app.lift.base_model import load_base_model
-
-    answerer: Answerer = BatchingAnswerer(
-        load_base_model(**settings.base_model), EngineLimits(**settings.engine_limits)
-    )
-    return answerer
+    """Load the base model, into this process or into one of its own."""
+    return _load_apart(settings) if settings.engine == "process" else _load_here(settings)
 
 
 @contextmanager
@@ -128,6 +125,20 @@ def running_services(settings: Settings, answerer_factory: AnswererFactory) -> I
         dispatcher.close()
         rates.close()
         database.dispose()
+
+
+def _load_here(settings: Settings) -> Answerer:
+    from app.engine.batching import BatchingAnswerer, EngineLimits
+    from app.lift.base_model import load_base_model
+
+    answerer: Answerer = BatchingAnswerer(
+        load_base_model(**settings.base_model), EngineLimits(**settings.engine_limits)
+    )
+    return answerer
+
+
+def _load_apart(settings: Settings) -> Answerer:
+    return ApartAnswerer(start_engine, Load(settings.base_model, settings.engine_limits))
 
 
 class _Api(DescribedApi):

@@ -22,7 +22,7 @@ def require_ready(services: Services) -> dict[str, str]:
         "database": lambda: _read_a_row(services),
         "broker": services.dispatcher.ping,
         "store": services.store.check_writable,
-        "engine": services.answerer.describe,
+        "engine": services.answerer.check_running,
     }
     failed = [name for name, check in checks.items() if not _works(name, check)]
     if failed:

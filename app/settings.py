@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     """Questions of one key that are answered at the same time."""
     max_document_bytes: PositiveInt = 20 * 1024 * 1024
     """Largest upload, in bytes."""
+    engine: Literal["inline", "process"] = "inline"
+    """Where the base model answers: `inline` in the API's own process, `process` in a child that
+    is started again when it dies."""
     max_answer_tokens: PositiveInt = 512
     """Most tokens that one answer may ask for."""
     answers_at_once: PositiveInt = 16

@@ -26,6 +26,7 @@ class FakeAnswerer:
         self.forgotten: list[str] = []
         self.error: Exception | None = None
         self.closed = False
+        self.is_running = True
         self.most_pins = 2
         self._kept: dict[str, KeptAdapter] = {}
 
@@ -81,6 +82,10 @@ class FakeAnswerer:
 
     def close(self) -> None:
         self.closed = True
+
+    def check_running(self) -> None:
+        if not self.is_running:
+            raise EngineFailedError("it sleeps")
 
     def describe(self) -> dict[str, str]:
         return {"model": "fake", "fingerprint": "0", "device": "cpu", "dtype": "float32"}

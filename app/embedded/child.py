@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -18,14 +18,19 @@ class Child:
         command: Sequence[str],
         environment: Mapping[str, str] | None = None,
         log: BinaryIO | None = None,
+        descriptors: Collection[int] = (),
     ) -> None:
-        """Start `command`; what it prints goes to `log`, or where ours goes."""
+        """Start `command`; what it prints goes to `log`, or where ours goes.
+
+        It inherits `descriptors` under their numbers.
+        """
         self._process = subprocess.Popen(
             tethered(*command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
+            pass_fds=descriptors,
             start_new_session=True,
         )
 

@@ -254,6 +254,14 @@ class Answerer(Protocol):
         """End the answers under way within a token, and refuse all further ones."""
         ...
 
+    def check_running(self) -> None:
+        """Return if questions are answered now.
+
+        Raises:
+            EngineFailedError: the engine has stopped; one in a process of its own is started again.
+        """
+        ...
+
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device, dtype and quantization."""
         ...

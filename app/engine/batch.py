@@ -63,6 +63,11 @@ class Batch:
         self._thread.start()
 
     @property
+    def is_running(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread.is_alive()
+
+    @property
     def num_rows(self) -> int:
         """Questions that wait or are being answered."""
         return len(self._rows)

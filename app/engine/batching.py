@@ -121,6 +121,11 @@ class BatchingAnswerer:
         """What the kept prefixes take."""
         return self._prefixes.num_bytes
 
+    def check_running(self) -> None:
+        """Raise `EngineFailedError` if the thread that owns the model is gone."""
+        if not self._batch.is_running:
+            raise EngineFailedError("the engine's thread is gone; start the server again")
+
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device, dtype and quantization."""
         return {

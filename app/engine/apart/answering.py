@@ -1,0 +1,113 @@
+"""The `Answerer` whose engine is a process of its own, kept running."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from app.engine.answerer import AdapterFile, Ask, EngineFailedError, KeptAdapter, Piece, Reply
+from app.engine.apart.keeping import Keeper, Patience, Start
+from app.engine.apart.link import Link
+from app.engine.apart.messages import Load, sendable_file
+
+
+class ApartAnswerer:
+    """An `Answerer` that owns a process. While that is started again, it refuses at once."""
+
+    def __init__(self, start: Start, load: Load, patience: Patience | None = None) -> None:
+        """Start the engine.
+
+        Raises:
+            BaseModelError: the base model cannot be had.
+        """
+        self._pins: dict[str, AdapterFile] = {}
+        self._keeper = Keeper(start, load, patience or Patience(), self._pin_again)
+
+    @property
+    def pid(self) -> int:
+        """The newest process's id."""
+        return self._keeper.pid
+
+    @property
+    def num_waiting(self) -> int:
+        """Questions and calls under way."""
+        return self._keeper.link.num_hearers
+
+    def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
+        """Answer piece by piece; see `Answerer`.
+
+        Raises:
+            EngineFailedError: also if the process ended or is starting.
+        """
+        if ask.adapter:
+            self._move_pin(ask.document_id, ask.adapter)
+        yield from self._keeper.link.stream(ask)
+
+    def forget(self, document_id: str) -> None:
+        """Drop all that is kept of a document."""
+        self._drop("forget", document_id)
+
+    def kept_adapters(self) -> list[KeptAdapter]:
+        """Tell of all adapters that are held, on their way or failed.
+
+        Raises:
+            EngineFailedError: the process ended or is starting.
+        """
+        kept: list[KeptAdapter] = self._keeper.link.call("kept_adapters")
+        return kept
+
+    def preload(self, document_id: str, adapter: AdapterFile) -> None:
+        """Begin to bring an adapter to where answers read it.
+
+        Raises:
+            EngineFailedError: the process ended or is starting.
+        """
+        self._move_pin(document_id, adapter)
+        link = self._keeper.link
+        link.lender.offer_file(adapter)
+        link.tell("preload", document_id, sendable_file(adapter))
+
+    def pin(self, document_id: str, adapter: AdapterFile) -> None:
+        """Preload an adapter and keep it, also when the process is started again.
+
+        Raises:
+            AdaptersFullError: it does not fit beside what is pinned already.
+            EngineFailedError: the process ended or is starting.
+        """
+        link = self._keeper.link
+        link.lender.offer_file(adapter)
+        link.call("pin", document_id, sendable_file(adapter))
+        self._pins[document_id] = adapter
+
+    def unpin(self, document_id: str) -> None:
+        """End a document's pin."""
+        self._drop("unpin", document_id)
+
+    def evict(self, document_id: str) -> None:
+        """End a document's pin and drop its adapters."""
+        self._drop("evict", document_id)
+
+    def check_running(self) -> None:
+        """Raise `EngineFailedError` while the process is started again."""
+        _ = self._keeper.link
+
+    def describe(self) -> dict[str, str]:
+        """Name the base model, its fingerprint, device, dtype and quantization."""
+        return self._keeper.description
+
+    def close(self) -> None:
+        """End the process; answers under way are told."""
+        self._keeper.close()
+
+    def _drop(self, method: str, document_id: str) -> None:
+        """Have the engine drop something; one that is gone holds nothing."""
+        self._pins.pop(document_id, None)
+        with suppress(EngineFailedError):
+            self._keeper.link.tell(method, document_id)
+
+    def _move_pin(self, document_id: str, adapter: AdapterFile) -> None:
+        if document_id in self._pins:
+            self._pins[document_id] = adapter
+
+    def _pin_again(self, link: Link) -> None:
+        for document_id, adapter in list(self._pins.items()):
+            link.lender.offer_file(adapter)
+            link.tell("pin", document_id, sendable_file(adapter))
