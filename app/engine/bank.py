@@ -2,55 +2,29 @@
 
 A memory is read from its file by a thread of the bank's own, so that no step waits for it, kept in
 main memory, and copied into a slot of the device while somebody wants it. A slot that running rows
-read is never given away. Knows no rows and no documents: a memory's key is its file's hash.
+read is never given away. A pinned memory stays in main memory, so that its answers wait for a copy
+at most; its slot is taken only if no other is idle. A memory's key is its file's hash.
 """
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
-from typing import NamedTuple
 
 import structlog
 
-from app.engine.answerer import Tier
+from app.engine.answerer import EngineFailedError, KeptAdapter, Tier
+from app.engine.holding import Holding
+from app.engine.pins import Pins
 from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 
-_TELLING_SECONDS = 2.0
 _log = structlog.get_logger()
 
-
-class Kept(NamedTuple):
-    """What the bank tells of one memory."""
-
-    key: str
-    tier: Tier
-    num_bytes: int
-    num_rows: int
-    """Rows that read it now."""
-
-
-@dataclass
-class _Entry:
-    document_id: str
-    tier: Tier = Tier.COMING
-    memory: DocumentMemory | None = None
-    error: Exception | None = None
-    slot: int | None = None
-    num_rows: int = 0
-    num_bytes: int = 0
-    is_forgotten: bool = False
-    failed_at: float = 0.0
-
-    def is_stale_failure(self) -> bool:
-        """Say whether those who waited for it have heard that it failed, or are gone."""
-        is_old = time.monotonic() - self.failed_at > _TELLING_SECONDS
-        return self.tier is Tier.FAILED and is_old
+Load = Callable[[], DocumentMemory]
+"""Reads a memory from its file."""
 
 
 class Bank:
@@ -62,27 +36,49 @@ class Bank:
         `on_change` is called, from any thread, when a memory may have become ready.
         """
         self._slots, self._host_bytes, self._on_change = slots, host_bytes, on_change
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._holdings: OrderedDict[str, Holding] = OrderedDict()
+        """The least lately used first."""
+        self._pins = Pins(self._holdings, host_bytes)
         self._free = list(range(slots.num_slots))
         self._lock = Lock()
         self.num_copies = 0
         """Memories that were copied into a slot so far."""
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="bank")
 
-    def prepare(self, key: str, document_id: str, load: Callable[[], DocumentMemory]) -> Tier:
+    def prepare(self, key: str, document_id: str, load: Load) -> Tier:
         """Say where a memory is; one that is nowhere is loaded, once, however many want it.
 
         A memory that failed is tried again by the next who wants it.
         """
         with self._lock:
-            entry = self._entries.get(key)
-            if entry is None or entry.is_stale_failure():
-                entry = self._entries[key] = _Entry(document_id)
-                self._threads.submit(self._guarded, key, entry, partial(self._load, load))
-            elif entry.tier is Tier.HOST:
-                self._settle(key, entry)
-            self._entries.move_to_end(key)
-            return entry.tier
+            return self._want(key, document_id, load).tier
+
+    def preload(self, key: str, document_id: str, load: Load) -> None:
+        """Have a memory come although no row wants it yet; a failure is tried again at once.
+
+        Raises:
+            EngineFailedError: the bank was closed.
+        """
+        with self._lock:
+            self._preload(key, document_id, load)
+
+    def pin(self, key: str, document_id: str, load: Load, most_bytes: int) -> None:
+        """Preload a memory, of `most_bytes` at most, and keep it in main memory until `unpin`.
+
+        Raises:
+            AdaptersFullError: it does not fit beside what is pinned already.
+            EngineFailedError: the bank was closed.
+        """
+        with self._lock:
+            known = self._holdings.get(key, Holding(document_id))
+            self._pins.require_room(document_id, known.num_bytes or most_bytes)
+            self._preload(key, document_id, load).most_bytes = most_bytes
+            self._pins.add(document_id, key)
+
+    def unpin(self, document_id: str) -> None:
+        """Let a document's memory leave when others need its place."""
+        with self._lock:
+            self._pins.end(document_id)
 
     def acquire(self, key: str) -> tuple[int | None, DocumentMemory | None]:
         """Hold a memory for one row: its slot, or the memory itself where it runs alone.
@@ -91,128 +87,163 @@ class Bank:
             KeyError: it is not ready; `prepare` first.
         """
         with self._lock:
-            entry = self._entries[key]
-            if entry.tier not in (Tier.SLOT, Tier.ALONE):
+            held = self._holdings[key]
+            if held.tier not in (Tier.SLOT, Tier.ALONE):
                 raise KeyError(key)
-            entry.num_rows += 1
-            self._entries.move_to_end(key)
-            return entry.slot, entry.memory if entry.tier is Tier.ALONE else None
+            held.num_rows += 1
+            self._holdings.move_to_end(key)
+            held.touch()
+            return held.slot, held.memory if held.tier is Tier.ALONE else None
 
     def release(self, key: str) -> None:
         """Let go of a memory that `acquire` gave."""
         with self._lock:
-            entry = self._entries[key]
-            entry.num_rows -= 1
-            if entry.is_forgotten and not entry.num_rows:
+            held = self._holdings[key]
+            held.num_rows -= 1
+            held.touch()
+            if held.is_leaving and not held.num_rows:
                 self._drop(key)
         self._on_change()  # somebody may wait for its slot
 
-    def take_error(self, key: str) -> Exception:
-        """Return why a memory failed, and forget the failure."""
+    def take_error(self, key: str) -> Exception | None:
+        """Return why a memory failed, and forget the failure; None if somebody else did before."""
         with self._lock:
-            error = self._entries[key].error
-            assert error is not None, "a memory that has not failed"
-            del self._entries[key]
-            return error
+            held = self._holdings.get(key)
+            if held is None or held.error is None:
+                return None
+            self._drop(key)
+            return held.error
 
     def forget(self, document_id: str) -> None:
-        """Drop a document's memories, each once no row reads it."""
+        """Drop a document's memories, each once no row reads it, and its pin."""
         with self._lock:
-            for key, entry in list(self._entries.items()):
-                if entry.document_id == document_id:
-                    entry.is_forgotten = True
-                    if not entry.num_rows and entry.tier is not Tier.COMING:
+            self._pins.end(document_id)
+            for key, held in list(self._holdings.items()):
+                if held.document_id == document_id:
+                    held.is_leaving = True
+                    if held.is_idle:
                         self._drop(key)
         self._on_change()
 
-    def kept(self) -> list[Kept]:
-        """Tell of all memories."""
+    def kept(self) -> list[KeptAdapter]:
+        """Tell of all memories, the least lately used first."""
         with self._lock:
-            return [
-                Kept(
-                    key,
-                    entry.tier,
-                    entry.num_bytes,
-                    entry.num_rows,
-                )
-                for key, entry in self._entries.items()
-            ]
+            told = self._holdings.items()
+            return [held.told(key, is_pinned=self._pins.holds(key)) for key, held in told]
 
     def close(self) -> None:
         """End the loading."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _guarded(self, key: str, entry: _Entry, work: Callable[[str, _Entry], object]) -> None:
+    def _preload(self, key: str, document_id: str, load: Load) -> Holding:
+        known = self._holdings.get(key)
+        if known and known.tier is Tier.FAILED:
+            self._drop(key)
+        held = self._want(key, document_id, load)
+        held.is_leaving = False
+        return held
+
+    def _want(self, key: str, document_id: str, load: Load) -> Holding:
+        held = self._holdings.get(key)
+        if held is None or held.is_stale_failure():
+            held = Holding(document_id)
+            self._begin(key, held, partial(self._load, load))
+            self._holdings[key] = held
+        elif held.tier is Tier.HOST:
+            self._settle(key, held)
+        self._holdings.move_to_end(key)
+        held.touch()
+        self._pins.follow(document_id, key)
+        return held
+
+    def _begin(self, key: str, held: Holding, work: Callable[[str, Holding], object]) -> None:
+        """Have a thread work on a memory."""
+        try:
+            self._threads.submit(self._guarded, key, held, work)
+        except RuntimeError as error:
+            raise EngineFailedError("the server is stopping; ask again when it is back") from error
+
+    def _guarded(self, key: str, held: Holding, work: Callable[[str, Holding], object]) -> None:
         """Do a thread's work on a memory; what goes wrong is told to whoever waits for it."""
         try:
-            work(key, entry)
+            work(key, held)
         except Exception as error:
             # The thread's edge.
             with self._lock:
-                if entry.slot is not None:
-                    self._leave_slot(entry)
-                entry.tier, entry.error = Tier.FAILED, error
-                entry.failed_at, entry.memory = time.monotonic(), None
+                self._fail(key, held, error)
         self._on_change()
 
-    def _load(self, load: Callable[[], DocumentMemory], key: str, entry: _Entry) -> None:
+    def _fail(self, key: str, held: Holding, error: Exception) -> None:
+        if held.slot is not None:
+            self._leave_slot(held)
+        held.fail(error)
+        was_pinned = self._pins.lose(key)
+        _log.warning("adapter_failed", sha256=key, error=str(error), was_pinned=was_pinned)
+        if held.is_leaving:
+            self._drop(key)
+
+    def _load(self, load: Load, key: str, held: Holding) -> None:
         memory = load()
         can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
         with self._lock:
-            entry.memory = memory if can_share else memory.to(self._slots.device)
-            entry.num_bytes = sum(weight.nbytes for weight in memory.parameters())
-            entry.tier = Tier.HOST if can_share else Tier.ALONE
-            self._settle(key, entry)
+            held.memory = memory if can_share else memory.to(self._slots.device)
+            held.num_bytes = sum(weight.nbytes for weight in memory.parameters())
+            held.tier = Tier.HOST if can_share else Tier.ALONE
+            if self._pins.are_too_many and self._pins.lose(key):
+                _log.warning("adapter_unpinned", sha256=key, num_bytes=held.num_bytes)
+            self._settle(key, held)
             self._make_room(key)
 
-    def _settle(self, key: str, entry: _Entry) -> None:
+    def _settle(self, key: str, held: Holding) -> None:
         """Go on with a memory that has come: to a slot if one can be had, away if it is unwanted.
 
         The copy is made by a thread of the bank; until it is, the slot is nobody else's.
         """
-        if entry.is_forgotten and not entry.num_rows:
+        if held.is_leaving and not held.num_rows:
             self._drop(key)
-        elif entry.tier is Tier.HOST:
+        elif held.tier is Tier.HOST:
             if not self._free:
                 self._take_slot_back()
             if self._free:
-                entry.slot, entry.tier = self._free.pop(), Tier.COMING
-                self._threads.submit(self._guarded, key, entry, self._copy)
+                held.slot, held.tier = self._free.pop(), Tier.COMING
+                self._begin(key, held, self._copy)
 
-    def _copy(self, key: str, entry: _Entry) -> None:
-        assert isinstance(entry.memory, GatedMemory)
-        assert entry.slot is not None
-        self._slots.write(entry.slot, entry.memory)
+    def _copy(self, key: str, held: Holding) -> None:
+        assert isinstance(held.memory, GatedMemory)
+        assert held.slot is not None
+        self._slots.write(held.slot, held.memory)
         with self._lock:
             self.num_copies += 1
-            entry.tier = Tier.SLOT
-            if entry.is_forgotten:
+            held.tier = Tier.SLOT
+            if held.is_leaving:
                 self._drop(key)
 
     def _take_slot_back(self) -> None:
-        for entry in self._entries.values():
-            if entry.tier is Tier.SLOT and not entry.num_rows:
-                self._leave_slot(entry)
-                return
+        """Take the slot of the memory that was used least lately, of a pinned one only in need."""
+        idle = [
+            key for key, held in self._holdings.items() if held.slot is not None and held.is_idle
+        ]
+        if idle:
+            self._leave_slot(self._holdings[min(idle, key=self._pins.holds)])
 
-    def _leave_slot(self, entry: _Entry) -> None:
-        assert entry.slot is not None
-        self._free.append(entry.slot)
-        entry.slot, entry.tier = None, Tier.HOST
+    def _leave_slot(self, held: Holding) -> None:
+        assert held.slot is not None
+        self._free.append(held.slot)
+        held.slot, held.tier = None, Tier.HOST
 
     def _make_room(self, newest: str) -> None:
-        """Drop what was used least lately until the others, and the newest, fit."""
-        held = sum(entry.num_bytes for entry in self._entries.values())
-        for key, entry in list(self._entries.items()):
-            if held <= self._host_bytes:
+        """Drop what was used least lately until the others, the pinned and the newest, fit."""
+        taken = sum(held.num_bytes for held in self._holdings.values())
+        for key, held in list(self._holdings.items()):
+            if taken <= self._host_bytes:
                 return
-            is_settled = entry.tier in (Tier.HOST, Tier.SLOT, Tier.ALONE)
-            if key != newest and is_settled and not entry.num_rows:
-                held -= entry.num_bytes
+            if key != newest and held.is_idle and held.num_bytes and not self._pins.holds(key):
+                taken -= held.num_bytes
                 self._drop(key)
 
     def _drop(self, key: str) -> None:
-        entry = self._entries.pop(key)
-        if entry.slot is not None:
-            self._leave_slot(entry)
+        held = self._holdings.pop(key)
+        if held.slot is not None:
+            self._leave_slot(held)
+        self._pins.lose(key)
         _log.debug("memory_dropped", key=key)

@@ -169,8 +169,8 @@ class Batch:
         tier = self._parts.bank.prepare(
             row.memory_key, row.ask.document_id, partial(self._parts.load, row)
         )
-        if tier is Tier.FAILED:
-            self._failed[row] = self._parts.bank.take_error(row.memory_key)
+        if tier is Tier.FAILED and (error := self._parts.bank.take_error(row.memory_key)):
+            self._failed[row] = error
         return tier in (Tier.SLOT, Tier.ALONE)
 
     def _hold(self, row: Row, prefix: Prefix | None) -> bool:

@@ -3,12 +3,21 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty
 from typing import Any
 
 import torch
 
-from app.engine.answerer import Ask, EngineFailedError, Piece, Reply, UnusableAdapterError
+from app.engine.answerer import (
+    AdapterFile,
+    Ask,
+    EngineFailedError,
+    KeptAdapter,
+    Piece,
+    Reply,
+    UnusableAdapterError,
+)
 from app.engine.bank import Bank
 from app.engine.batch import Batch, Parts
 from app.engine.prefixes import Prefixes
@@ -17,7 +26,7 @@ from app.engine.recent import Recent
 from app.engine.row import Row, Told
 from app.engine.scheduler import Scheduler
 from app.engine.slots import Slots
-from app.lift.adapter import read_adapter
+from app.lift.adapter import most_memory_bytes, read_adapter
 from app.lift.base_model import BaseModel
 from app.lift.errors import AdapterError
 from app.lift.kinds import DocumentMemory
@@ -106,6 +115,32 @@ class BatchingAnswerer:
         self._batch.forget(document_id)
         self.bank.forget(document_id)
 
+    def kept_adapters(self) -> list[KeptAdapter]:
+        """Tell of all adapters that are held, on their way or failed; least lately used first."""
+        return self.bank.kept()
+
+    def preload(self, document_id: str, adapter: AdapterFile) -> None:
+        """Begin to bring an adapter to where answers read it; see `Answerer`."""
+        self.bank.preload(adapter.sha256, document_id, partial(self._read, adapter))
+
+    def pin(self, document_id: str, adapter: AdapterFile) -> None:
+        """Preload an adapter and keep it in main memory until it is unpinned; see `Answerer`.
+
+        Raises:
+            AdaptersFullError: it does not fit into main memory beside what is pinned already.
+        """
+        most_bytes = most_memory_bytes(adapter.size_bytes, self._base)
+        read = partial(self._read, adapter)
+        self.bank.pin(adapter.sha256, document_id, read, most_bytes)
+
+    def unpin(self, document_id: str) -> None:
+        """End a document's pin."""
+        self.bank.unpin(document_id)
+
+    def evict(self, document_id: str) -> None:
+        """Drop all that is kept of a document that is asked again later, as `forget` does."""
+        self.forget(document_id)
+
     def close(self) -> None:
         """End the answers under way within a token, and refuse all further ones."""
         self._batch.close()
@@ -144,8 +179,10 @@ class BatchingAnswerer:
             return show(self._base, ask, read_tokens)
 
     def _load(self, row: Row) -> DocumentMemory:
-        adapter = row.ask.adapter
-        assert adapter is not None, "a row without a memory"
+        assert row.ask.adapter is not None, "a row without a memory"
+        return self._read(row.ask.adapter)
+
+    def _read(self, adapter: AdapterFile) -> DocumentMemory:
         try:
             with adapter.fetch() as path:
                 return read_adapter(path, self._base, adapter.sha256, torch.device("cpu"))

@@ -146,6 +146,11 @@ def read_adapter(
     return memory.eval().requires_grad_(False)
 
 
+def most_memory_bytes(file_bytes: int, base: BaseModel) -> int:
+    """Return what the memory in a file takes at most once it is read for `base`."""
+    return file_bytes * base.dtype.itemsize // _FILE_DTYPE.itemsize
+
+
 def read_metadata(path: Path) -> Mapping[str, str]:
     """Return what the file says of itself; raises `AdapterError` if it is no safetensors file."""
     return _contents(path)[0]

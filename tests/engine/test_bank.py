@@ -38,7 +38,7 @@ def make() -> Iterator[Making]:
 
 
 def tier(bank: Bank, key: str) -> Tier | None:
-    return next((kept.tier for kept in bank.kept() if kept.key == key), None)
+    return next((kept.tier for kept in bank.kept() if kept.sha256 == key), None)
 
 
 def bring(bank: Bank, *keys: str) -> None:
@@ -91,8 +91,8 @@ def test_main_memory_is_bounded(make: Making) -> None:
     bring(bank, "a", "b", "c")
     wait_until(lambda: tier(bank, "c") is Tier.SLOT, 10)
 
-    assert [kept.key for kept in bank.kept()] == ["b", "c"]
-    assert sum(kept.num_bytes for kept in bank.kept()) <= 2 * one
+    assert [kept.sha256 for kept in bank.kept()] == ["b", "c"]
+    assert sum(kept.size_bytes for kept in bank.kept()) <= 2 * one
 
 
 def test_memory_too_wide_for_the_slots_stays_whole(make: Making) -> None:

@@ -197,11 +197,11 @@ def test_closing_an_answer_frees_all_that_it_held(
     engine = start(base)
     pieces = engine.stream(ask("ann", make_adapter(base, 1), 10_000))
     next(pieces)
-    assert [kept.num_rows for kept in engine.bank.kept()] == [1]
+    assert [kept.num_answers for kept in engine.bank.kept()] == [1]
     pieces.close()  # type: ignore[attr-defined]
 
     wait_until(lambda: engine.num_rows == 0, 5)
-    assert [kept.num_rows for kept in engine.bank.kept()] == [0]
+    assert [kept.num_answers for kept in engine.bank.kept()] == [0]
 
 
 def test_slow_reader_is_waited_for_and_others_go_on(
