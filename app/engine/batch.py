@@ -14,14 +14,15 @@ from functools import partial
 import structlog
 
 from app.engine.answerer import EngineBusyError, EngineFailedError, Tier
+from app.engine.attention import spans_of
 from app.engine.bank import Bank
-from app.engine.keys_values import Prefix
-from app.engine.packed import Passed, forward_packed, spans_of
+from app.engine.keys_values import Pool, Prefix
+from app.engine.packed import PackedModel, Passed
 from app.engine.prefixes import Prefixes
 from app.engine.row import Row
 from app.engine.scheduler import QueueFullError, Scheduler, Task, Turn
 from app.engine.slots import Slots
-from app.lift.base_model import BaseModel, Pluggable
+from app.lift.base_model import Pluggable
 from app.lift.kinds import DocumentMemory
 
 _LOOK_SECONDS = 0.1
@@ -35,11 +36,12 @@ Loader = Callable[[Row], DocumentMemory]
 class Parts:
     """What a batch works with."""
 
-    base: BaseModel
+    model: PackedModel
     scheduler: Scheduler
     slots: Slots
     bank: Bank
     prefixes: Prefixes
+    pool: Pool
     load: Loader
 
 
@@ -209,11 +211,12 @@ class Batch:
             self._end(row, _failure(error))
 
     def _pass(self, rows: Sequence[Row], turns: Sequence[Turn]) -> Passed:
-        parts = [row.part(turn.num_tokens) for row, turn in zip(rows, turns, strict=True)]
+        pool = self._parts.pool
+        parts = [row.part(turn.num_tokens, pool) for row, turn in zip(rows, turns, strict=True)]
         memory: Pluggable | None = rows[0].alone
         if memory is None and any(part.slot is not None for part in parts):
             memory = self._parts.slots.reading(spans_of(parts))
-        return forward_packed(self._parts.base, parts, memory)
+        return self._parts.model.forward(parts, memory)
 
     def _share_prefix(self, row: Row) -> None:
         """Keep the prefix that this row has read, as soon as it has, for all that wait for it."""

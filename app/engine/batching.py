@@ -20,6 +20,8 @@ from app.engine.answerer import (
 )
 from app.engine.bank import Bank
 from app.engine.batch import Batch, Parts
+from app.engine.keys_values import Pool
+from app.engine.packed import PackedModel
 from app.engine.prefixes import Prefixes
 from app.engine.prompting import Shown, show
 from app.engine.recent import Recent
@@ -52,7 +54,8 @@ class EngineLimits:
     host_bytes: int = 2048 * _MIB
     """For the memories that were read from their files."""
     row_bytes: int = 4096 * _MIB
-    """For the keys and values of all running rows."""
+    """For the keys and values of all running rows: half of it is a place for each, half is for rows
+    that are too long for a place."""
     prefix_bytes: int = 2048 * _MIB
     """For the prefixes that are kept on the device, and as much behind them in main memory."""
     answer_seconds: float = 600.0
@@ -77,17 +80,20 @@ class BatchingAnswerer:
         self.bank = Bank(slots, limits.host_bytes, wake)
         host_bytes = 0 if base.device.type == "cpu" else limits.prefix_bytes
         self._prefixes = Prefixes(base.device, limits.prefix_bytes, host_bytes)
+        half_tokens = limits.row_bytes // 2 // _token_bytes(base)
+        self._pool = Pool(limits.rows, min(half_tokens // limits.rows, base.max_positions))
         parts = Parts(
-            base=base,
+            model=PackedModel(base),
             scheduler=Scheduler(
                 most_rows=limits.rows,
                 step_tokens=max(limits.step_tokens, limits.rows),
-                room_tokens=limits.row_bytes // _token_bytes(base),
+                room_tokens=half_tokens,
                 most_waiting=limits.waiting,
             ),
             slots=slots,
             bank=self.bank,
             prefixes=self._prefixes,
+            pool=self._pool,
             load=self._load,
         )
         self._batch = Batch(parts, changed, limits.answer_seconds)
@@ -102,7 +108,7 @@ class BatchingAnswerer:
             EngineBusyError: too many questions wait.
             EngineFailedError: the model failed, or `close` was called meanwhile.
         """
-        row = Row.of(ask, self._base, self._show(ask))
+        row = Row.of(ask, self._base, self._show(ask), self._pool.place_tokens)
         self._batch.add(row)
         try:
             yield from _told(row)

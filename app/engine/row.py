@@ -8,8 +8,8 @@ from queue import SimpleQueue
 from torch import Tensor
 
 from app.engine.answerer import Ask, Piece, Reply
-from app.engine.keys_values import Prefix, RowCache
-from app.engine.packed import Part
+from app.engine.attention import Part
+from app.engine.keys_values import Pool, Prefix, RowCache
 from app.engine.prefixes import prefix_key
 from app.engine.prompting import Shown
 from app.engine.saying import Saying
@@ -32,6 +32,8 @@ class Row:
     shown: Shown
     saying: Saying
     task: Task
+    num_tokens: int
+    """Prompt and longest answer together."""
     prefix_key: str
     """What its prefix is known by."""
     told: SimpleQueue[Told] = field(default_factory=SimpleQueue)
@@ -48,13 +50,13 @@ class Row:
     last_token: int | None = None
 
     @classmethod
-    def of(cls, ask: Ask, base: BaseModel, shown: Shown) -> "Row":
-        """Return a row that has read nothing."""
+    def of(cls, ask: Ask, base: BaseModel, shown: Shown, place_tokens: int) -> "Row":
+        """Return a row that has read nothing; one of up to `place_tokens` needs no own room."""
         num_prompt = len(shown.prompt.ids)
-        most = min(ask.max_tokens, base.max_positions - num_prompt)
-        task = Task(ask.document_id, num_prompt + most, num_prompt)
+        num_tokens = min(num_prompt + ask.max_tokens, base.max_positions)
+        task = Task(ask.document_id, num_tokens if num_tokens > place_tokens else 0, num_prompt)
         prefix = prefix_key(ask.adapter.sha256 if ask.adapter else None, shown.prompt.prefix)
-        return cls(ask, shown, Saying(ask, base, shown.prompt), task, prefix)
+        return cls(ask, shown, Saying(ask, base, shown.prompt), task, num_tokens, prefix)
 
     @property
     def memory_key(self) -> str | None:
@@ -72,10 +74,10 @@ class Row:
         if prefix:
             self.task.num_unread -= prefix.num_tokens
 
-    def part(self, num_tokens: int) -> Part:
-        """Return the next tokens that it has to read."""
+    def part(self, num_tokens: int, pool: Pool) -> Part:
+        """Return the next tokens that it has to read; the first time it takes room for all."""
         if self.cache is None:
-            self.cache = RowCache(self.task.room_tokens, self.prefix)
+            self.cache = RowCache(self.num_tokens, self.prefix, pool)
             self.prefix = None
         return Part(self._next_ids(num_tokens), self.cache, self.slot)
 
@@ -107,6 +109,8 @@ class Row:
 
     def let_go(self) -> None:
         """Give up the memory that it took, though somebody may still read what it said."""
+        if self.cache:
+            self.cache.let_go()
         self.cache = self.prefix = self.alone = None
 
     def look_after_reader(self) -> None:
@@ -128,4 +132,5 @@ class Row:
             swap_seconds=self.ready_at - self.asked_at,
             first_token_seconds=self.first_at - self.asked_at,
             total_seconds=time.perf_counter() - self.asked_at,
+            composed=self.shown.composed,
         )

@@ -20,7 +20,7 @@ class Task:
 
     document_id: str
     room_tokens: int
-    """Prompt and longest answer together."""
+    """For which it needs room of its own: 0 if a place for any row is enough."""
     num_unread: int
     """Tokens of the prompt that no step has read; 0 while the row speaks."""
     alone: str | None = None
@@ -47,7 +47,7 @@ class Scheduler:
         Args:
             most_rows: rows that run at once.
             step_tokens: tokens that a step reads at most; not fewer than rows.
-            room_tokens: tokens that all running rows may take together.
+            room_tokens: tokens for which the running rows may have room of their own, together.
             most_waiting: questions that wait at most.
         """
         assert step_tokens >= most_rows, "a step must have a token for each row"

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from app.engine.packed import Span
-from app.lift.memory import GatedMemory, HeadShape, LayerMemory, MemoryRead
+from app.engine.attention import Span
+from app.lift.memory import GatedMemory, HeadShape, LayerMemory, MemoryRead, gate_of
 
-_FEW_TOKENS = 4
+_FEWEST_SLOTS, _FEW_TOKENS = 2, 4
 _MOST_IDLE = 2  # slots for each that is read: to read the others costs time, too
 
 
@@ -76,57 +76,69 @@ class SlotReading:
 
     def __init__(self, layers: Sequence[_Stacked], spans: Sequence[Span]) -> None:
         self._layers = layers
-        self._groups = _groups(spans)
-        most = max((len(tokens) for tokens in self._groups.values()), default=0)
-        num_slots = len(layers[0].first)
-        self._grid = None
-        if most <= _FEW_TOKENS and num_slots <= _MOST_IDLE * len(self._groups):
-            self._grid = _Grid(self._groups, num_slots, most, layers[0].first.device)
+        groups = _groups(spans)
+        device = layers[0].first.device
+        self._ways = (
+            [_Grid(groups, device)]
+            if _is_worthwhile(groups)
+            else [_One(slot, tokens, device) for slot, tokens in groups.items()]
+        )
 
     def read(self, layer: int, query: Tensor) -> MemoryRead:
         """Read layer number `layer` for packed queries [1, N, H, D]."""
-        _, num_tokens, heads, dim = query.shape
-        first, second = self._layers[layer]
-        read = query.new_zeros(num_tokens, heads, dim + 1)
-        gate = query.new_zeros(num_tokens, heads)
-        if self._grid:
-            tokens = self._grid.tokens
-            read[tokens] = self._grid.read(query[0], first, second)
-            gate[tokens] = _gate(read[tokens, :, -1])
-        else:
-            for slot, tokens in self._groups.items():
-                own = _two_layers(query[0, tokens].transpose(0, 1), first[slot], second[slot])
-                read[tokens] = own.transpose(0, 1)  # [T, H, D + 1]
-                gate[tokens] = _gate(own[..., -1].T)
-        return MemoryRead(read[None, ..., :-1], gate[None])
+        stacked = self._layers[layer]
+        if len(self._ways) == 1 and self._ways[0].num_tokens == query.shape[1]:
+            return _opened(self._ways[0].read(query[0], stacked)[None])
+        heads, dim = query.shape[2:]
+        read = query.new_full((1, query.shape[1], heads, dim + 1), -torch.inf)
+        read[..., :-1] = 0
+        for way in self._ways:
+            read[0, way.tokens] = way.read(query[0], stacked)
+        return _opened(read)
+
+
+class _One:
+    """The tokens that read one slot, in a product of their own."""
+
+    def __init__(self, slot: int, tokens: Sequence[int], device: torch.device) -> None:
+        self._slot, self.num_tokens = slot, len(tokens)
+        is_whole = tokens[-1] - tokens[0] == len(tokens) - 1
+        self.tokens: slice | Tensor = (
+            slice(tokens[0], tokens[-1] + 1) if is_whole else torch.tensor(tokens, device=device)
+        )
+
+    def read(self, query: Tensor, stacked: _Stacked) -> Tensor:
+        """Read queries [N, H, D]; gives [tokens, H, D + 1]."""
+        own = query[self.tokens].transpose(0, 1)
+        first, second = (weights[self._slot] for weights in stacked)
+        return _two_layers(own, first, second).transpose(0, 1)
 
 
 class _Grid:
-    """All slots at once, each with room for as many tokens as the fullest has.
+    """The slots from the first to the last that is read, each with room for as many tokens as any.
 
     One product in place of one for each slot: what decoding needs, where each row has one token.
     """
 
-    def __init__(
-        self, groups: Mapping[int, list[int]], num_slots: int, most: int, device: torch.device
-    ) -> None:
-        places = [
-            (token, slot, place)
+    def __init__(self, groups: Mapping[int, list[int]], device: torch.device) -> None:
+        places = sorted(
+            (token, slot - min(groups), place)
             for slot, tokens in groups.items()
             for place, token in enumerate(tokens)
-        ]
+        )
+        self.num_tokens = len(places)
         self.tokens, self._slots, self._places = torch.tensor(places, device=device).T
-        self._size = (num_slots, most)
+        self._reach = slice(min(groups), max(groups) + 1)
+        self._most = _most_tokens(groups)
 
-    def read(self, query: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Read queries [N, H, D] with weights [S, H, …]; gives [tokens, H, D + 1]."""
-        heads, dim = query.shape[1:]
-        grid = query.new_zeros(*self._size, heads, dim)  # [S, T, H, D]
-        grid[self._slots, self._places] = query[self.tokens]
-        read = _two_layers(
-            grid.transpose(1, 2).flatten(0, 1), first.flatten(0, 1), second.flatten(0, 1)
-        )  # [S·H, T, D + 1]
-        return read.view(-1, heads, *read.shape[1:])[self._slots, :, self._places]
+    def read(self, query: Tensor, stacked: _Stacked) -> Tensor:
+        """Read queries [N, H, D]; gives [tokens, H, D + 1]."""
+        first, second = (weights[self._reach] for weights in stacked)
+        num_slots, heads, dim = first.shape[:3]
+        grid = query.new_zeros(num_slots, heads, self._most, dim)  # [S, H, T, D]
+        grid[self._slots, :, self._places] = query[self.tokens]
+        read = _two_layers(grid.flatten(0, 1), first.flatten(0, 1), second.flatten(0, 1))
+        return read.view(num_slots, heads, self._most, -1)[self._slots, :, self._places]
 
 
 def _groups(spans: Sequence[Span]) -> dict[int, list[int]]:
@@ -138,12 +150,23 @@ def _groups(spans: Sequence[Span]) -> dict[int, list[int]]:
     return groups
 
 
+def _is_worthwhile(groups: Mapping[int, list[int]]) -> bool:
+    if len(groups) < _FEWEST_SLOTS or _most_tokens(groups) > _FEW_TOKENS:
+        return False
+    return max(groups) - min(groups) < _MOST_IDLE * len(groups)
+
+
+def _most_tokens(groups: Mapping[int, list[int]]) -> int:
+    return max(map(len, groups.values()))
+
+
+def _opened(read: Tensor) -> MemoryRead:
+    """Take apart what m and the last layer of g gave, [1, N, H, D + 1]."""
+    return MemoryRead(read[..., :-1], gate_of(read[..., -1]))
+
+
 def _two_layers(query: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return torch.bmm(silu(torch.bmm(query, first)), second)
-
-
-def _gate(score: Tensor) -> Tensor:
-    return torch.sigmoid(3 * (score - 1))
 
 
 def _layers_of(memory: GatedMemory) -> list[LayerMemory]:

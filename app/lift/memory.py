@@ -63,7 +63,12 @@ class LayerMemory(nn.Module):
         """Read the memory for queries [B, T, H, D]."""
         value = _two_layers(query, self.memory_in, self.memory_out)  # [B, T, H, D]
         score = _two_layers(query, self.gate_in, self.gate_out).squeeze(-1)  # [B, T, H]
-        return MemoryRead(value, torch.sigmoid(3 * (score - 1)))
+        return MemoryRead(value, gate_of(score))
+
+
+def gate_of(score: Tensor) -> Tensor:
+    """Return how far the gate is open where g's last layer gave `score`."""
+    return torch.sigmoid(3 * (score - 1))
 
 
 def _two_layers(query: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -138,12 +143,14 @@ class GateTrace:
 
     def last_position_share(self) -> Tensor:
         """Return the mean gate over layers and heads at the last position, [B]."""
-        means = [gate[:, -1].float().mean(-1) for gate in self.gates.values()]  # [B] each
-        return torch.stack(means).mean(0)
+        return self._shares()[:, -1]
 
     def share_at(self, places: Tensor) -> Tensor:
         """Return the mean gate over layers and heads at `places` [P] of the only row, [P]."""
-        means = [gate[0, places].float().mean(-1) for gate in self.gates.values()]  # [P] each
+        return self._shares()[0, places]
+
+    def _shares(self) -> Tensor:
+        means = [gate.float().mean(-1) for gate in self.gates.values()]  # [B, T] each
         return torch.stack(means).mean(0)
 
 
@@ -201,8 +208,7 @@ def _hook_layer(
 
 def _gated(attention: Tensor, read: MemoryRead) -> Tensor:
     heads = attention.view(read.value.shape)  # [B, T, H, D]
-    gate = read.gate.unsqueeze(-1)  # [B, T, H, 1]
-    return (gate * read.value + (1 - gate) * heads).reshape(attention.shape)
+    return heads.lerp(read.value, read.gate.unsqueeze(-1)).reshape(attention.shape)
 
 
 def tensor_shapes(shapes: Sequence[HeadShape], width_factor: int) -> Mapping[str, tuple[int, ...]]:

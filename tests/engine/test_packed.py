@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.engine.keys_values import RowCache
-from app.engine.packed import Part, forward_packed, spans_of
+from app.engine.attention import Part, spans_of
+from app.engine.keys_values import Pool, RowCache
+from app.engine.packed import PackedModel
 from app.engine.slots import Slots
 from app.lift.base_model import BaseModel
 from app.lift.memory import GatedMemory
@@ -68,13 +69,14 @@ def _check(base: BaseModel) -> None:
     slots.write(2, memory_for(base, 1))
     slots.write(0, memory_for(base, 2))
     numbers = [2, None, 0, 2]
-    caches = [RowCache(64) for _ in _LENGTHS]
+    model, pool = PackedModel(base), Pool(len(_LENGTHS), 48)
+    caches = [RowCache(capacity, pool=pool) for capacity in (40, 40, 64, 40)]
     for cut in (2, None):  # the first tokens, the others, and then one by one
         parts = [
             Part(ids[cache.num_tokens : cut], cache, slot)
             for ids, cache, slot in zip(prompts(), caches, numbers, strict=True)
         ]
-        passed = forward_packed(base, parts, slots.reading(spans_of(parts)))
+        passed = model.forward(parts, slots.reading(spans_of(parts)))
     rows = prompts()
     for _ in range(4):
         for row, (ids, memory) in enumerate(zip(rows, memories, strict=True)):
@@ -85,7 +87,7 @@ def _check(base: BaseModel) -> None:
             Part(ids[-1:], cache, slot)
             for ids, cache, slot in zip(rows, caches, numbers, strict=True)
         ]
-        passed = forward_packed(base, parts, slots.reading(spans_of(parts)))
+        passed = model.forward(parts, slots.reading(spans_of(parts)))
         assert passed.shares is not None
         assert passed.shares[1] == 0
         assert passed.shares[0] > 0
@@ -94,6 +96,6 @@ def _check(base: BaseModel) -> None:
 def test_usual_attention_is_back_after_a_pass(base: BaseModel) -> None:
     """A pass leaves no trace in the model."""
     expected = alone(base, prompts()[0], None)
-    forward_packed(base, [Part(prompts()[1], RowCache(64))])
+    PackedModel(base).forward([Part(prompts()[1], RowCache(64))])
 
     assert torch.equal(alone(base, prompts()[0], None), expected)
