@@ -14,6 +14,7 @@ from app.engine.answerer import AdapterFile, Ask
 from app.engine.batching import BatchingAnswerer
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
+from tests.engine.banks import make_bank  # noqa: F401 - a fixture
 from tests.lift.conftest import (  # noqa: F401 - fixtures
     TEXT,
     make_low_rank,

@@ -1,55 +1,21 @@
 """The bank: who loads, who is kept, who has to leave."""
 
-from collections.abc import Callable, Iterator
+import gc
+import weakref
 from contextlib import closing
 from threading import Event
 
 import pytest
-import torch
 
-from app.engine.answerer import Tier
-from app.engine.bank import Bank
-from app.engine.slots import Slots
-from app.lift.memory import GatedMemory, HeadShape
+from app.engine.answerer import EngineFailedError, Tier
+from app.lift.memory import GatedMemory
+from tests.engine.banks import ONE, Counted, Making, bring, held, memory, tier
 from tests.waiting import wait_until
 
-_SHAPES = (HeadShape(2, 16), HeadShape(4, 8))
-Making = Callable[..., Bank]
 
-
-def memory(seed: int = 0, width_factor: int = 2) -> GatedMemory:
-    generator = torch.Generator().manual_seed(seed)
-    return GatedMemory.initialised(_SHAPES, width_factor, generator)
-
-
-@pytest.fixture
-def make() -> Iterator[Making]:
-    """Make banks; they are closed at the end."""
-    banks = list[Bank]()
-
-    def new(num_slots: int = 2, host_bytes: int = 10**9) -> Bank:
-        slots = Slots(_SHAPES, num_slots, 2, torch.device("cpu"), torch.float32)
-        banks.append(Bank(slots, host_bytes, lambda: None))
-        return banks[-1]
-
-    yield new
-    for bank in banks:
-        bank.close()
-
-
-def tier(bank: Bank, key: str) -> Tier | None:
-    return next((kept.tier for kept in bank.kept() if kept.sha256 == key), None)
-
-
-def bring(bank: Bank, *keys: str) -> None:
-    """Prepare memories until each is where it can be."""
-    for key in keys:
-        wait_until(lambda key=key: bank.prepare(key, "doc", memory) is not Tier.COMING, 10)  # type: ignore[misc]
-
-
-def test_many_who_want_a_memory_load_it_once(make: Making) -> None:
+def test_many_who_want_a_memory_load_it_once(make_bank: Making) -> None:
     """The second finds it on its way."""
-    bank, begun, go_on = make(), list[int](), Event()
+    bank, begun, go_on = make_bank(), list[int](), Event()
 
     def load() -> GatedMemory:
         begun.append(1)
@@ -63,9 +29,9 @@ def test_many_who_want_a_memory_load_it_once(make: Making) -> None:
     assert (len(begun), tier(bank, "a"), bank.num_copies) == (1, Tier.SLOT, 1)
 
 
-def test_slot_in_use_is_never_given_away(make: Making) -> None:
+def test_slot_in_use_is_never_given_away(make_bank: Making) -> None:
     """Who comes later waits in main memory, until a row lets go."""
-    bank = make(num_slots=1)
+    bank = make_bank(num_slots=1)
     bring(bank, "a")
     slot, _ = bank.acquire("a")
     bring(bank, "b")
@@ -76,36 +42,35 @@ def test_slot_in_use_is_never_given_away(make: Making) -> None:
     assert (bank.acquire("b")[0], tier(bank, "a")) == (slot, Tier.HOST)
 
 
-def test_slot_of_the_least_lately_used_is_taken(make: Making) -> None:
+def test_slot_of_the_least_lately_used_is_taken(make_bank: Making) -> None:
     """Who used theirs since keeps it."""
-    bank = make(num_slots=2)
+    bank = make_bank(num_slots=2)
     bring(bank, "used", "old", "used", "new")
 
     assert [tier(bank, key) for key in ("used", "old", "new")] == [Tier.SLOT, Tier.HOST, Tier.SLOT]
 
 
-def test_main_memory_is_bounded(make: Making) -> None:
+def test_main_memory_is_bounded(make_bank: Making) -> None:
     """What was used least lately is dropped, and loaded again if somebody asks."""
-    one = sum(weight.nbytes for weight in memory().parameters())
-    bank = make(host_bytes=2 * one)
+    bank = make_bank(host_bytes=2 * ONE)
     bring(bank, "a", "b", "c")
     wait_until(lambda: tier(bank, "c") is Tier.SLOT, 10)
 
     assert [kept.sha256 for kept in bank.kept()] == ["b", "c"]
-    assert sum(kept.size_bytes for kept in bank.kept()) <= 2 * one
+    assert sum(kept.size_bytes for kept in bank.kept()) <= 2 * ONE
 
 
-def test_memory_too_wide_for_the_slots_stays_whole(make: Making) -> None:
+def test_memory_too_wide_for_the_slots_stays_whole(make_bank: Making) -> None:
     """It is handed out itself."""
-    bank, wide = make(), memory(width_factor=3)
+    bank, wide = make_bank(), memory(width_factor=3)
     wait_until(lambda: bank.prepare("wide", "doc", lambda: wide) is Tier.ALONE, 10)
 
     assert bank.acquire("wide") == (None, wide)
 
 
-def test_failure_is_told_once_and_tried_again(make: Making) -> None:
+def test_failure_is_told_once_and_tried_again(make_bank: Making) -> None:
     """A file that can be read later is read then."""
-    bank = make()
+    bank = make_bank()
 
     def fail() -> GatedMemory:
         raise OSError("away")
@@ -116,9 +81,9 @@ def test_failure_is_told_once_and_tried_again(make: Making) -> None:
     assert tier(bank, "a") is Tier.SLOT
 
 
-def test_forgotten_memory_goes_when_its_last_row_does(make: Making) -> None:
+def test_forgotten_memory_goes_when_its_last_row_does(make_bank: Making) -> None:
     """Rows that read it go on; nobody else finds it."""
-    bank = make(num_slots=1)
+    bank = make_bank(num_slots=1)
     bring(bank, "a")
     bank.acquire("a")
     bank.forget("doc")
@@ -130,7 +95,125 @@ def test_forgotten_memory_goes_when_its_last_row_does(make: Making) -> None:
     assert tier(bank, "b") is Tier.SLOT
 
 
-def test_memory_that_is_not_ready_is_not_handed_out(make: Making) -> None:
+def test_memory_that_is_not_ready_is_not_handed_out(make_bank: Making) -> None:
     """Who skips `prepare` hears so."""
-    with closing(make()) as bank, pytest.raises(KeyError):
+    with closing(make_bank()) as bank, pytest.raises(KeyError):
         bank.acquire("a")
+
+
+def test_preloaded_memory_is_loaded_once_for_all_who_want_it(make_bank: Making) -> None:
+    """Who asks while it comes, or afterwards, waits for no loading of their own."""
+    bank, loading = make_bank(), Counted()
+    loading.may_end.clear()
+
+    bank.preload("a", "doc", loading)
+    bank.preload("a", "doc", loading)
+    assert bank.prepare("a", "doc", loading) is Tier.COMING
+    loading.may_end.set()
+    wait_until(lambda: tier(bank, "a") is Tier.SLOT, 10)
+    bank.preload("a", "doc", loading)
+    assert bank.prepare("a", "doc", loading) is Tier.SLOT
+
+    assert (loading.num_begun, bank.num_copies) == (1, 1)
+
+
+def test_failed_preload_says_why_until_it_is_tried_again(make_bank: Making) -> None:
+    """Nobody waits for it who would be told; the next preload does not have to wait, either."""
+    bank = make_bank()
+
+    def fail() -> GatedMemory:
+        raise OSError("away")
+
+    bank.preload("a", "doc", fail)
+    wait_until(lambda: tier(bank, "a") is Tier.FAILED, 10)
+    assert (held(bank, "a").failure, held(bank, "a").size_bytes) == ("away", 0)
+
+    bank.preload("a", "doc", memory)
+    wait_until(lambda: tier(bank, "a") is Tier.SLOT, 10)
+    assert held(bank, "a").failure is None
+
+
+def test_failure_that_somebody_else_took_is_none(make_bank: Making) -> None:
+    """Two who want the same memory may look at its failure one after the other."""
+    bank = make_bank()
+
+    def fail() -> GatedMemory:
+        raise OSError("away")
+
+    wait_until(lambda: bank.prepare("a", "doc", fail) is Tier.FAILED, 10)
+    assert isinstance(bank.take_error("a"), OSError)
+    assert bank.take_error("a") is None
+    bring(bank, "a")
+    assert bank.take_error("a") is None
+
+
+def test_failure_keeps_no_weights_alive(make_bank: Making) -> None:
+    """Failures are kept until somebody asks: what was read of the files is not."""
+    bank, read = make_bank(), list[weakref.ref[GatedMemory]]()
+
+    def fail() -> GatedMemory:
+        weights = memory()
+        read.append(weakref.ref(weights))
+        raise OSError("damaged")
+
+    def fail_further() -> GatedMemory:
+        try:
+            return fail()
+        except OSError as error:
+            raise ValueError("cannot be used") from error
+
+    bank.preload("a", "doc", fail_further)
+    wait_until(lambda: tier(bank, "a") is Tier.FAILED, 10)
+    gc.collect()
+
+    assert [each() for each in read] == [None]
+
+
+def test_memory_forgotten_on_its_way_is_dropped_when_it_comes(make_bank: Making) -> None:
+    """Who still wants it loads it anew."""
+    bank, loading = make_bank(), Counted()
+    loading.may_end.clear()
+    bank.prepare("a", "doc", loading)
+    bank.forget("doc")
+    loading.may_end.set()
+    wait_until(lambda: not bank.kept(), 10)
+
+    bank.prepare("a", "doc", loading)
+    wait_until(lambda: tier(bank, "a") is Tier.SLOT, 10)
+    assert loading.num_begun == 2
+
+
+def test_memory_preloaded_while_it_is_leaving_stays(make_bank: Making) -> None:
+    """The last word counts."""
+    bank = make_bank()
+    bring(bank, "a")
+    bank.acquire("a")
+    bank.forget("doc")
+    bank.preload("a", "doc", memory)
+    bank.release("a")
+
+    assert tier(bank, "a") is Tier.SLOT
+
+
+def test_use_is_dated(make_bank: Making) -> None:
+    """By wanting a memory, and by letting go of it."""
+    bank = make_bank()
+    bring(bank, "a")
+    wanted_at = held(bank, "a").last_used_at
+    bank.acquire("a")
+    acquired_at = held(bank, "a").last_used_at
+    bank.release("a")
+
+    assert wanted_at <= acquired_at <= held(bank, "a").last_used_at
+    assert wanted_at < held(bank, "a").last_used_at
+    assert wanted_at.utcoffset() is not None
+
+
+def test_closed_bank_takes_nothing_more(make_bank: Making) -> None:
+    """Who comes too late is told."""
+    bank = make_bank()
+    bank.close()
+
+    with pytest.raises(EngineFailedError, match="stopping"):
+        bank.preload("a", "doc", memory)
+    assert bank.kept() == []
