@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from fastapi.testclient import TestClient
@@ -46,9 +47,24 @@ def test_not_ready_names_what_failed(client: TestClient, store: Store) -> None:
     assert response.json()["failed"] == ["broker", "store"]
 
 
-def test_quantised_base_model_without_cuda_stops_the_server_with_one_sentence() -> None:
-    """The setting reaches the engine, which says what it needs."""
-    settings = Settings(quantization="int8", device="cpu", dtype="float32")
+def test_not_ready_while_the_engine_is_started_again(
+    client: TestClient, answerer: FakeAnswerer
+) -> None:
+    """An engine that does not run is named, and once it does it is not."""
+    answerer.is_running = False
+    failed = client.get("/readyz").json()["failed"]
+    answerer.is_running = True
+
+    assert failed == ["broker", "engine"]
+    assert client.get("/readyz").json()["failed"] == ["broker"]
+
+
+@pytest.mark.parametrize("engine", ["inline", "process"])
+def test_quantised_base_model_without_cuda_stops_the_server_with_one_sentence(
+    engine: Literal["inline", "process"],
+) -> None:
+    """The setting reaches the engine, wherever that is, which says what it needs."""
+    settings = Settings(quantization="int8", device="cpu", dtype="float32", engine=engine)
     with pytest.raises(BaseModelError, match="LIFT_QUANTIZATION=int8 needs CUDA"):
         load_resident_answerer(settings)
 

@@ -31,6 +31,21 @@ def test_child_leads_a_session_of_its_own() -> None:
         child.stop(0)
 
 
+def test_child_inherits_the_descriptors_that_are_named() -> None:
+    """Those and no others, under their numbers."""
+    reading, writing = os.pipe()
+    _, hidden = os.pipe()
+    program = (
+        f"import os; os.write({writing}, b'x')\n"
+        f"try: os.write({hidden}, b'x')\n"
+        f"except OSError: os.write({writing}, b'y')"
+    )
+    child = Child([sys.executable, "-S", "-c", program], descriptors=[writing])
+    wait_until(lambda: child.exit_status() is not None)
+
+    assert os.read(reading, 9) == b"xy"
+
+
 def test_stop_asks_before_it_kills(tmp_path: Path) -> None:
     """A child that ends on SIGTERM is given the time to."""
     script = "trap 'sleep 0.2; echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"

@@ -15,6 +15,13 @@ from app.engine.batching import BatchingAnswerer
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
 from tests.engine.banks import make_bank  # noqa: F401 - a fixture
+from tests.engine.engines import (  # noqa: F401 - fixtures
+    any_answerer,
+    apart,
+    shared_apart,
+    start_apart,
+    tiny_folder,
+)
 from tests.lift.conftest import (  # noqa: F401 - fixtures
     TEXT,
     make_low_rank,

@@ -13,6 +13,7 @@ import torch
 
 from app.engine.answerer import (
     AdapterFile,
+    Answerer,
     Ask,
     EngineFailedError,
     QuestionTooLongError,
@@ -30,11 +31,11 @@ from tests.tiny import tiny_base
 
 
 def test_swapping_back_gives_the_identical_answer(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """A, B, A: each answers from its own memory, and A's second answer is its first."""
     first, between, again = (
-        collect(answerer.stream(ask(adapter)))
+        collect(any_answerer.stream(ask(adapter)))
         for adapter in (adapters[0], adapters[1], adapters[0])
     )
 
@@ -66,19 +67,19 @@ def adapters_of_kinds(
 
 
 def test_kinds_are_swapped_for_one_another(
-    answerer: BatchingAnswerer,
+    any_answerer: Answerer,
     adapters_of_kinds: dict[str, AdapterFile],
     ask: Callable[..., Ask],
 ) -> None:
     """A LoRA, a PiSSA and a Gated Memory in turn, twice: each gives its own answer again."""
     rounds = [
         {
-            kind: collect(answerer.stream(ask(adapter))).text
+            kind: collect(any_answerer.stream(ask(adapter))).text
             for kind, adapter in adapters_of_kinds.items()
         }
         for _ in range(2)
     ]
-    bare = collect(answerer.stream(ask(None))).text
+    bare = collect(any_answerer.stream(ask(None))).text
 
     assert rounds[0] == rounds[1]
     assert len({bare, *rounds[0].values()}) == 4
@@ -86,20 +87,20 @@ def test_kinds_are_swapped_for_one_another(
 
 @pytest.mark.parametrize("kind", ["lora", "pissa"])
 def test_a_rivals_answer_has_no_memory_share(
-    answerer: BatchingAnswerer,
+    any_answerer: Answerer,
     adapters_of_kinds: dict[str, AdapterFile],
     ask: Callable[..., Ask],
     kind: str,
 ) -> None:
     """Without gates there is no share to tell."""
-    reply = collect(answerer.stream(ask(adapters_of_kinds[kind])))
+    reply = collect(any_answerer.stream(ask(adapters_of_kinds[kind])))
 
     assert reply.completion_tokens > 0
     assert reply.memory_share is None
 
 
 def test_without_memory_the_bare_model_answers(
-    answerer: BatchingAnswerer,
+    any_answerer: Answerer,
     adapters: list[AdapterFile],
     ask: Callable[..., Ask],
     small: MethodConfig,
@@ -109,64 +110,64 @@ def test_without_memory_the_bare_model_answers(
     context = answering_context(base, base.tokenize(TEXT), small.context_tokens)
     prompt = question_prompt(base, context, QUESTION).ids
     expected = base.tokenizer.decode(generate(base, [prompt], 12)[0]).strip()
-    collect(answerer.stream(ask(adapters[0])))
-    reply = collect(answerer.stream(ask(None)))
+    collect(any_answerer.stream(ask(adapters[0])))
+    reply = collect(any_answerer.stream(ask(None)))
 
     assert reply.text == expected
     assert reply.memory_share is None
 
 
 def test_a_damaged_adapter_is_refused_and_others_answer(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The broken file is named; the other document is not touched by it."""
-    before = collect(answerer.stream(ask(adapters[1])))
+    before = collect(any_answerer.stream(ask(adapters[1])))
     path_of(adapters[0]).write_bytes(path_of(adapters[0]).read_bytes()[:-3])
     with pytest.raises(UnusableAdapterError, match=r"1\.safetensors is damaged"):
-        collect(answerer.stream(ask(adapters[0])))
+        collect(any_answerer.stream(ask(adapters[0])))
 
-    assert collect(answerer.stream(ask(adapters[1]))).text == before.text
+    assert collect(any_answerer.stream(ask(adapters[1]))).text == before.text
 
 
 def test_a_mended_adapter_is_used_again(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """A refusal is not remembered."""
     content = path_of(adapters[0]).read_bytes()
     path_of(adapters[0]).write_bytes(b"")
     with pytest.raises(UnusableAdapterError):
-        collect(answerer.stream(ask(adapters[0])))
+        collect(any_answerer.stream(ask(adapters[0])))
     path_of(adapters[0]).write_bytes(content)
 
-    assert collect(answerer.stream(ask(adapters[0]))).memory_share is not None
+    assert collect(any_answerer.stream(ask(adapters[0]))).memory_share is not None
 
 
 def test_a_question_longer_than_the_window_is_refused(
-    answerer: BatchingAnswerer, ask: Callable[..., Ask]
+    any_answerer: Answerer, ask: Callable[..., Ask]
 ) -> None:
     """The message gives both lengths."""
     with pytest.raises(QuestionTooLongError, match=r"takes \d+ tokens .* holds 240"):
-        collect(answerer.stream(ask(question="why? " * 100)))
+        collect(any_answerer.stream(ask(question="why? " * 100)))
 
 
 def test_a_long_question_shortens_the_context(
-    answerer: BatchingAnswerer, ask: Callable[..., Ask]
+    any_answerer: Answerer, ask: Callable[..., Ask]
 ) -> None:
     """The prompt never exceeds the window; the question has priority."""
-    reply = collect(answerer.stream(ask(question="why? " * 18)))
+    reply = collect(any_answerer.stream(ask(question="why? " * 18)))
 
     assert reply.prompt_tokens <= 240
 
 
-def test_max_tokens_bounds_the_answer(answerer: BatchingAnswerer, ask: Callable[..., Ask]) -> None:
+def test_max_tokens_bounds_the_answer(any_answerer: Answerer, ask: Callable[..., Ask]) -> None:
     """An answer that is cut says so."""
-    reply = collect(answerer.stream(ask(tokens=3)))
+    reply = collect(any_answerer.stream(ask(tokens=3)))
 
     assert (reply.completion_tokens, reply.finish_reason) == (3, "length")
 
 
 def test_a_deleted_document_is_read_anew(
-    answerer: BatchingAnswerer,
+    any_answerer: Answerer,
     small: MethodConfig,
 ) -> None:
     """Tokens are kept between questions, and dropped when told to forget."""
@@ -177,40 +178,40 @@ def test_a_deleted_document_is_read_anew(
         return TEXT
 
     question = Ask(QUESTION, "doc", read, small, None, 1)
-    collect(answerer.stream(question))
-    collect(answerer.stream(question))
+    collect(any_answerer.stream(question))
+    collect(any_answerer.stream(question))
     assert len(reads) == 1
-    answerer.forget("doc")
-    collect(answerer.stream(question))
+    any_answerer.forget("doc")
+    collect(any_answerer.stream(question))
 
     assert len(reads) == 2
 
 
 def test_a_document_trained_anew_answers_from_its_new_memory(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The same document with another adapter never meets the old memory."""
-    old = collect(answerer.stream(ask(adapters[0])))
-    alone = collect(answerer.stream(ask(adapters[1])))
-    new = collect(answerer.stream(replace(ask(adapters[0]), adapter=adapters[1])))
+    old = collect(any_answerer.stream(ask(adapters[0])))
+    alone = collect(any_answerer.stream(ask(adapters[1])))
+    new = collect(any_answerer.stream(replace(ask(adapters[0]), adapter=adapters[1])))
 
     assert new.text == alone.text != old.text
 
 
 def test_a_deleted_document_leaves_no_memory_behind(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """After forgetting, a question needs the file again."""
-    collect(answerer.stream(ask(adapters[0])))
+    collect(any_answerer.stream(ask(adapters[0])))
     path_of(adapters[0]).unlink()
-    collect(answerer.stream(ask(adapters[0])))
-    answerer.forget(path_of(adapters[0]).stem)
+    collect(any_answerer.stream(ask(adapters[0])))
+    any_answerer.forget(path_of(adapters[0]).stem)
     with pytest.raises(UnusableAdapterError, match="is missing"):
-        collect(answerer.stream(ask(adapters[0])))
+        collect(any_answerer.stream(ask(adapters[0])))
 
 
 def test_nobody_waits_for_an_adapter_that_is_on_its_way(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """While one document's file is brought here, another document answers."""
     coming, arrived = Event(), Event()
@@ -223,9 +224,9 @@ def test_nobody_waits_for_an_adapter_that_is_on_its_way(
 
     slow = replace(ask(adapters[0]), adapter=AdapterFile(slowly, adapters[0].sha256))
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(lambda: collect(answerer.stream(slow)))
+        waiting = threads.submit(lambda: collect(any_answerer.stream(slow)))
         assert coming.wait(60)
-        other = collect(answerer.stream(ask(adapters[1])))
+        other = collect(any_answerer.stream(ask(adapters[1])))
         arrived.set()
 
         assert other.memory_share is not None
@@ -233,7 +234,7 @@ def test_nobody_waits_for_an_adapter_that_is_on_its_way(
 
 
 def test_a_kept_memory_asks_for_no_file(
-    answerer: BatchingAnswerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
+    any_answerer: Answerer, adapters: list[AdapterFile], ask: Callable[..., Ask]
 ) -> None:
     """The second question on a document reads nothing from the store."""
     fetches: list[int] = []
@@ -243,15 +244,15 @@ def test_a_kept_memory_asks_for_no_file(
         return nullcontext(path_of(adapters[0]))
 
     counted = replace(ask(adapters[0]), adapter=AdapterFile(fetch, adapters[0].sha256))
-    collect(answerer.stream(counted))
+    collect(any_answerer.stream(counted))
     first = len(fetches)
-    collect(answerer.stream(counted))
+    collect(any_answerer.stream(counted))
 
     assert len(fetches) == first > 0
 
 
 def test_forgetting_while_the_text_is_read_keeps_nothing(
-    answerer: BatchingAnswerer,
+    any_answerer: Answerer,
     small: MethodConfig,
 ) -> None:
     """A document that is deleted under an answer's hands is not kept afterwards."""
@@ -259,12 +260,12 @@ def test_forgetting_while_the_text_is_read_keeps_nothing(
 
     def read() -> str:
         reads.append(TEXT)
-        answerer.forget("doc")
+        any_answerer.forget("doc")
         return TEXT
 
     question = Ask(QUESTION, "doc", read, small, None, 1)
-    collect(answerer.stream(question))
-    collect(answerer.stream(question))
+    collect(any_answerer.stream(question))
+    collect(any_answerer.stream(question))
 
     assert len(reads) == 2
 

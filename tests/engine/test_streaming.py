@@ -10,6 +10,7 @@ import torch
 
 from app.engine.answerer import (
     AdapterFile,
+    Answerer,
     Ask,
     EngineFailedError,
     Piece,
@@ -40,9 +41,9 @@ def remembering(adapters: list[AdapterFile], ask: Making) -> Ask:
     return ask(adapters[0])
 
 
-def test_pieces_are_the_reply(answerer: BatchingAnswerer, remembering: Ask) -> None:
+def test_pieces_are_the_reply(any_answerer: Answerer, remembering: Ask) -> None:
     """One for each token; texts joined are the reply's, shares averaged are, too."""
-    pieces, reply = split(answerer.stream(remembering))
+    pieces, reply = split(any_answerer.stream(remembering))
 
     assert "".join(piece.text for piece in pieces) == reply.text
     assert len(pieces) == reply.completion_tokens == 12
@@ -50,9 +51,9 @@ def test_pieces_are_the_reply(answerer: BatchingAnswerer, remembering: Ask) -> N
     assert reply.memory_share == pytest.approx(sum(shares) / 12)
 
 
-def test_bare_answers_tell_no_shares(answerer: BatchingAnswerer, ask: Making) -> None:
+def test_bare_answers_tell_no_shares(any_answerer: Answerer, ask: Making) -> None:
     """There is no memory to share with."""
-    pieces, _ = split(answerer.stream(ask(None)))
+    pieces, _ = split(any_answerer.stream(ask(None)))
 
     assert {piece.memory_share for piece in pieces} == {None}
 
@@ -111,26 +112,26 @@ def test_an_answer_nobody_waits_for_is_ended(answerer: BatchingAnswerer, ask: Ma
     wait_until(lambda: answerer.num_rows == 0, 5)
 
 
-def test_a_stop_string_ends_the_answer(answerer: BatchingAnswerer, ask: Making) -> None:
+def test_a_stop_string_ends_the_answer(any_answerer: Answerer, ask: Making) -> None:
     """It is not said itself; the model computes no token behind it."""
-    free = collect(answerer.stream(ask(None)))
+    free = collect(any_answerer.stream(ask(None)))
     stop = free.text[4:6]
-    pieces, reply = split(answerer.stream(replace(ask(None), sampling=Sampling(stop=(stop,)))))
+    pieces, reply = split(any_answerer.stream(replace(ask(None), sampling=Sampling(stop=(stop,)))))
 
     assert reply.text == "".join(piece.text for piece in pieces) == free.text.partition(stop)[0]
     assert reply.finish_reason == "stop"
     assert reply.completion_tokens < free.completion_tokens
 
 
-def test_the_same_seed_gives_the_same_answer(answerer: BatchingAnswerer, remembering: Ask) -> None:
+def test_the_same_seed_gives_the_same_answer(any_answerer: Answerer, remembering: Ask) -> None:
     """Another seed gives another one, and temperature 0 is the greedy answer whatever the seed."""
 
     def text(temperature: float, seed: int) -> str:
         sampling = Sampling(temperature=temperature, seed=seed)
-        return collect(answerer.stream(replace(remembering, sampling=sampling))).text
+        return collect(any_answerer.stream(replace(remembering, sampling=sampling))).text
 
     assert text(1.0, 1) == text(1.0, 1) != text(1.0, 2)
-    assert text(0.0, 1) == text(0.0, 2) == collect(answerer.stream(remembering)).text
+    assert text(0.0, 1) == text(0.0, 2) == collect(any_answerer.stream(remembering)).text
 
 
 def test_log_probabilities_are_the_models(
@@ -155,22 +156,22 @@ def test_log_probabilities_are_the_models(
 
 
 def test_log_probabilities_can_be_told_of_the_taken_token_alone(
-    answerer: BatchingAnswerer,
+    any_answerer: Answerer,
     ask: Making,
 ) -> None:
     """Temperature changes what is taken, not how likely it was said to be."""
     warm = replace(ask(None), num_logprobs=0, sampling=Sampling(temperature=2.0, seed=1))
-    pieces, _ = split(answerer.stream(warm))
+    pieces, _ = split(any_answerer.stream(warm))
 
     assert all(piece.token and piece.token.logprob <= 0 for piece in pieces)
     assert {piece.likeliest for piece in pieces} == {()}
 
 
-def test_dropped_turns_are_counted(answerer: BatchingAnswerer, ask: Making) -> None:
+def test_dropped_turns_are_counted(any_answerer: Answerer, ask: Making) -> None:
     """A conversation longer than the window loses its oldest turns, and the reply says how many."""
     method = replace(ask(None).method, window_tokens=600)
     exchange = (Turn(Speaker.USER, "Who?"), Turn(Speaker.ASSISTANT, "She. " * 10))
-    reply = collect(answerer.stream(replace(ask(None), method=method, history=exchange * 4)))
+    reply = collect(any_answerer.stream(replace(ask(None), method=method, history=exchange * 4)))
 
     assert reply.num_dropped_turns in (2, 4, 6)
     assert reply.prompt_tokens <= 600

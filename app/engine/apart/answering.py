@@ -27,7 +27,7 @@ class ApartAnswerer:
         return self._keeper.pid
 
     @property
-    def num_waiting(self) -> int:
+    def num_asks(self) -> int:
         """Questions and calls under way."""
         return self._keeper.link.num_hearers
 

@@ -9,6 +9,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Final
 
+import structlog
+
 from app.engine.answerer import Ask, EngineFailedError, KeptAdapter, Piece, Reply
 from app.engine.apart.lending import Lender
 from app.engine.apart.messages import (
@@ -33,6 +35,7 @@ from app.engine.apart.messages import (
 STARTING_AGAIN: Final = "the engine stopped and is started again; ask again in a few seconds"
 _LOOK_SECONDS = 0.2
 _READ_AT_ONCE = MOST_UNREAD // 2
+_log = structlog.get_logger()
 
 Heard = Piece | Reply | list[KeptAdapter] | Exception | None
 
@@ -84,6 +87,7 @@ class Link:
         with suppress(EOFError, OSError):
             while self._connection.poll(silent_seconds):
                 self._take(self._connection.recv())
+            _log.error("engine_silent", seconds=silent_seconds)
 
     def end(self, reason: str) -> None:
         """Tell all who wait that nothing more comes; the process has to be gone."""
