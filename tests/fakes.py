@@ -16,6 +16,7 @@ from app.engine.answerer import (
     Tier,
     TokenLogprob,
 )
+from app.engine.sources import Composed
 
 
 class FakeAnswerer:
@@ -49,6 +50,7 @@ class FakeAnswerer:
             swap_seconds=0.1,
             first_token_seconds=0.2,
             total_seconds=0.3,
+            composed=_composed(ask) if ask.sources else None,
         )
 
     def forget(self, document_id: str) -> None:
@@ -128,6 +130,10 @@ class Babbler(FakeAnswerer):
             raise EngineFailedError("the server is stopping")
         finally:
             self.ended.set()
+
+
+def _composed(ask: Ask) -> Composed:
+    return Composed(tuple(len(source.passages) for source in ask.sources), num_cut_answers=0)
 
 
 def _piece(text: str, share: float | None, num_logprobs: int | None) -> Piece:

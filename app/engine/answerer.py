@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from app.engine.sources import Composed, Source
 from app.lift.config import MethodConfig
 from app.lift.passages import Passage
 
@@ -126,7 +127,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question on one document."""
+    """One question on one document, or, with `sources`, on what several have answered."""
 
     question: str
     document_id: str
@@ -147,6 +148,9 @@ class Ask:
     num_logprobs: int | None = None
     """How many of the likeliest tokens are told at each place, besides the one taken; None tells of
     none at all."""
+    sources: tuple[Source, ...] = ()
+    """What the bare base model composes one answer from, in place of the document's text and of
+    what was said before."""
     is_wanted: Callable[[], bool] = lambda: True
     """Whether somebody waits for the answer still; looked at while others are answered first."""
 
@@ -191,6 +195,8 @@ class Reply:
     total_seconds: float
     num_dropped_turns: int = 0
     """Earlier turns, the oldest, that did not fit into the window."""
+    composed: Composed | None = None
+    """Of an answer that was composed from sources."""
 
 
 class Answerer(Protocol):

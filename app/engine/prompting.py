@@ -5,8 +5,16 @@ from functools import partial
 from typing import NamedTuple
 
 from app.engine.answerer import Ask, Context, QuestionTooLongError
+from app.engine.composing import show_sources
+from app.engine.sources import Composed
 from app.lift.base_model import BaseModel
-from app.lift.prompts import GAP, Prompt, answering_context, conversation_prompt
+from app.lift.prompts import (
+    GAP,
+    Prompt,
+    answering_context,
+    composing_prompt,
+    conversation_prompt,
+)
 from app.lift.retrieval import passages_context
 
 _HISTORY_SHARE = 0.5
@@ -18,6 +26,7 @@ class Shown(NamedTuple):
 
     prompt: Prompt
     num_dropped_turns: int
+    composed: Composed | None = None
 
 
 def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) -> Shown:
@@ -28,18 +37,30 @@ def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) ->
     Raises:
         QuestionTooLongError: the question leaves no room in the window.
     """
-    put = partial(conversation_prompt, base, question=ask.question, system=ask.system)
     window_tokens = min(ask.method.window_tokens, base.max_positions)
-    room = window_tokens - len(put(()).ids)
-    if room <= 0:
-        raise QuestionTooLongError(
-            f"the question takes {len(put(()).ids)} tokens with its frame, and the window of this "
-            f"document's settings holds {window_tokens}: ask a shorter question"
-        )
+    if ask.sources:
+        return _show_sources(base, ask, window_tokens)
+    put = partial(conversation_prompt, base, question=ask.question, system=ask.system)
+    room = _room_beside(put(()), window_tokens)
     history = _newest(ask, window_tokens - room + _history_room(ask, room), put)
     room = window_tokens - len(put((), history=history).ids)
     context = _context(base, ask, min(ask.method.context_tokens, room), read_tokens)
     return Shown(put(context, history=history), len(ask.history) - len(history))
+
+
+def _show_sources(base: BaseModel, ask: Ask, window_tokens: int) -> Shown:
+    room = _room_beside(composing_prompt(base, (), ask.question), window_tokens)
+    shown = show_sources(base.tokenize, ask.sources, room, ask.method.context_tokens)
+    return Shown(composing_prompt(base, shown.tokens, ask.question), 0, shown.composed)
+
+
+def _room_beside(frame: Prompt, window_tokens: int) -> int:
+    if len(frame.ids) >= window_tokens:
+        raise QuestionTooLongError(
+            f"the question takes {len(frame.ids)} tokens with its frame, and the window of this "
+            f"document's settings holds {window_tokens}: ask a shorter question"
+        )
+    return window_tokens - len(frame.ids)
 
 
 def _history_room(ask: Ask, room: int) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from app.engine.answerer import Ask, Piece, Reply, TokenLogprob
 from app.engine.sampling import draw_by, log_probabilities
+from app.engine.sources import Composed
 from app.engine.wording import Wording
 from app.lift.base_model import BaseModel
 from app.lift.generation import Step
@@ -64,6 +65,7 @@ class Saying:
         swap_seconds: float,
         first_token_seconds: float,
         total_seconds: float,
+        composed: Composed | None = None,
     ) -> Reply:
         """Return the whole answer, once it is over."""
         assert self.finish_reason, "an answer that is not over"
@@ -77,6 +79,7 @@ class Saying:
             first_token_seconds=first_token_seconds,
             total_seconds=total_seconds,
             num_dropped_turns=num_dropped_turns,
+            composed=composed,
         )
 
     def _piece(self, text: str, share: float | None, token: int, logits: Tensor) -> Piece:

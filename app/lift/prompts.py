@@ -39,6 +39,14 @@ WISHES: Mapping[QuestionStyle, str] = MappingProxyType(
     }
 )
 """What a pair should be like, by `question_style`: the three kinds of appendix B.1."""
+PASSAGES_FROM = 'From "{title}":\n'
+"""Before the passages of one of several documents."""
+ANSWERS_BEGIN = "Each text was asked the question below alone."
+"""Before what several documents answered."""
+ANSWER_FROM = '\nAnswer from "{title}": {answer}'
+"""What one of them did."""
+COMPOSE = "\n\nAnswer the question about the texts in a few words.\nQuestion: {question}"
+"""The question, after the passages of several documents and their answers."""
 QUESTION_START = "Question:"
 ANSWER_START = "\nAnswer:"
 WRITE_EXAMPLE = (
@@ -121,6 +129,16 @@ def conversation_prompt(
         prefix=(*opening, *context),
         request=(*chain.from_iterable(request), *base.tokenize(REPLY_START)),
     )
+
+
+def composing_prompt(base: Speaker, sources: Sequence[int], question: str) -> Prompt:
+    """Return a question over what several documents say and have answered.
+
+    Nothing of that is part of the prefix: nobody else will ask over it.
+    """
+    asked = _prompt(base, sources, COMPOSE.format(question=question.strip()), REPLY_START)
+    opening = base.chat.opening
+    return Prompt(prefix=opening, request=(*asked.prefix[len(opening) :], *asked.request))
 
 
 def answer_ids(base: Speaker, answer: str) -> tuple[int, ...]:

@@ -62,30 +62,47 @@ def passages_context(
 ) -> list[int]:
     """Return the tokens of the best passages in the document's order, as many as fill a budget.
 
-    The last one that is taken may lose its end. `gap` marks where something is left out between.
+    See `fit_passages`. `gap` marks where something is left out between.
     """
-    shown: list[_Shown] = []
-    for passage in best_first:
-        whole = _Shown(passage, read(passage.text), is_whole=True)
-        fits = len(_joined([*shown, whole], gap)) <= budget_tokens
-        room = budget_tokens - len(_joined([*shown, _Shown(passage, (), is_whole=False)], gap))
-        if not fits and room < _LEAST_PIECE_TOKENS:
-            break
-        shown.append(whole if fits else _Shown(passage, whole.tokens[:room], is_whole=False))
-        if not fits:
-            break
-    return _joined(shown, gap)
+    return join_passages(fit_passages(best_first, read, budget_tokens, gap), gap)
 
 
-class _Shown(NamedTuple):
+class FittingPassage(NamedTuple):
+    """A passage that has its place in a window."""
+
     passage: Passage
     tokens: Sequence[int]
     is_whole: bool
 
 
-def _joined(shown: Sequence[_Shown], gap: Sequence[int]) -> list[int]:
+def fit_passages(
+    best_first: Sequence[Passage],
+    read: Callable[[str], Sequence[int]],
+    budget_tokens: int,
+    gap: Sequence[int],
+) -> list[FittingPassage]:
+    """Return the best passages, as many as fill a budget when they are joined.
+
+    The last one that is taken may lose its end.
+    """
+    shown: list[FittingPassage] = []
+    for passage in best_first:
+        whole = FittingPassage(passage, read(passage.text), is_whole=True)
+        fits = len(join_passages([*shown, whole], gap)) <= budget_tokens
+        none = FittingPassage(passage, (), is_whole=False)
+        room = budget_tokens - len(join_passages([*shown, none], gap))
+        if not fits and room < _LEAST_PIECE_TOKENS:
+            break
+        shown.append(whole if fits else none._replace(tokens=whole.tokens[:room]))
+        if not fits:
+            break
+    return shown
+
+
+def join_passages(shown: Sequence[FittingPassage], gap: Sequence[int]) -> list[int]:
+    """Return the tokens of passages in the document's order."""
     joined: list[int] = []
-    before: _Shown | None = None
+    before: FittingPassage | None = None
     for each in sorted(shown, key=lambda each: each.passage.start):
         follows = before and before.is_whole and before.passage.end == each.passage.start
         joined += () if before is None or follows else gap
