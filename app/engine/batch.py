@@ -201,6 +201,8 @@ class Batch:
 
     def _hear(self, row: Row, turn: Turn, passed: Passed, place: int) -> None:
         try:
+            if not passed.is_finite[place]:
+                raise ArithmeticError("it gave no numbers")
             speaks = row.read(turn.num_tokens)
             self._share_prefix(row)
             if speaks and row.say(passed.logits[place : place + 1], _share_of(passed, row, place)):
@@ -235,7 +237,7 @@ class Batch:
             del self._readers[row.prefix_key]
         if row.is_ready and row.memory_key:
             self._parts.bank.release(row.memory_key)
-        row.let_go()
+        row.let_go(is_sound=error is None)
         if error:
             row.told.put(error)
 

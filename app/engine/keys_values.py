@@ -45,7 +45,8 @@ class Prefix:
 class Pool:
     """Places for rows side by side, so that one product attends for many. For one thread.
 
-    What no row has written is 0: a product also reads, and weighs with 0, what lies between rows.
+    All of it is always finite, 0 at first: a product also reads, and weighs with 0, what lies
+    between rows.
     """
 
     def __init__(self, num_places: int, place_tokens: int) -> None:
@@ -65,11 +66,11 @@ class Pool:
         return heappop(self._free) if self._free else None
 
     @torch.inference_mode()
-    def give_back(self, place: int, num_tokens: int) -> None:
-        """Let another row have a place, of which so many tokens were written."""
-        for seen in self.row(place).values():
+    def give_back(self, place: int, num_wiped: int) -> None:
+        """Let another row have a place, with 0 in so many tokens from its beginning."""
+        for seen in self.row(place).values() if num_wiped else ():
             for part in seen:
-                part[:, :num_tokens] = 0
+                part[:, :num_wiped] = 0
         heappush(self._free, place)
 
     def row(self, place: int) -> dict[int, Seen]:
@@ -131,11 +132,14 @@ class RowCache:
         """Count the tokens that all layers have now."""
         self.num_tokens += num_tokens
 
-    def let_go(self) -> None:
-        """Give the place back; the row must not be read any more."""
+    def let_go(self, *, is_sound: bool = True) -> None:
+        """Give the place back; the row must not be read any more.
+
+        What was written is wiped if some of it may not be finite, and left to be overwritten else.
+        """
         if self.pool and self.place is not None:
             written = max(self._num_written, self.num_tokens) + 1  # one more, if a pass has failed
-            self.pool.give_back(self.place, min(written, self._capacity))
+            self.pool.give_back(self.place, 0 if is_sound else min(written, self._capacity))
         self.place = None
         self._layers.clear()
 

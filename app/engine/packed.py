@@ -29,6 +29,8 @@ class Passed(NamedTuple):
     """[parts, vocabulary], float32."""
     shares: list[float] | None
     """Mean gate over layers and heads; None where nothing was plugged in."""
+    is_finite: list[bool]
+    """Whether the logits are numbers."""
 
 
 class PackedModel:
@@ -62,7 +64,8 @@ class PackedModel:
             shares = trace.share_at(last).tolist() if trace else None
         for part in parts:
             part.cache.advance(len(part.ids))
-        return Passed(output.logits[0].float(), shares)
+        logits = output.logits[0].float()
+        return Passed(logits, shares, logits.sum(-1).isfinite().tolist())
 
 
 def _plugged(base: BaseModel, memory: Pluggable | None) -> AbstractContextManager[GateTrace | None]:

@@ -107,10 +107,10 @@ class Row:
             self.told.put(self._reply())
         return self.saying.finish_reason is not None
 
-    def let_go(self) -> None:
+    def let_go(self, *, is_sound: bool) -> None:
         """Give up the memory that it took, though somebody may still read what it said."""
         if self.cache:
-            self.cache.let_go()
+            self.cache.let_go(is_sound=is_sound)
         self.cache = self.prefix = self.alone = None
 
     def look_after_reader(self) -> None:

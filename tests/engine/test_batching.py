@@ -265,21 +265,27 @@ def test_failing_pass_ends_its_rows_and_no_others(
     wait_until(lambda: engine.num_rows == 0, 5)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_memory_that_says_no_numbers_fails_alone(
-    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+    make_adapter: Making,
+    start: Callable[..., BatchingAnswerer],
+    ask: Callable,
+    temperature: float,
 ) -> None:
     """Nothing can be drawn from it: its own question is told, and others are answered as ever."""
     base = tiny_base()
     engine, sound = start(base), ask("ann", make_adapter(base, 1), 40)
     broken = replace(
-        ask("broken", make_adapter(base, 2, scale=float("nan"))), sampling=Sampling(temperature=1.0)
+        ask("broken", make_adapter(base, 2, scale=float("nan"))),
+        sampling=Sampling(temperature=temperature),
     )
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lambda: collect(engine.stream(sound)))
-        with pytest.raises(EngineFailedError, match="the model failed"):
+        with pytest.raises(EngineFailedError, match="no numbers"):
             collect(engine.stream(broken))
 
         assert _said(waiting.result(60)) == alone(base, [sound])[0]
+    assert at_once(engine, [sound] * 3) == alone(base, [sound]) * 3
 
 
 def test_answer_that_takes_too_long_is_ended(
