@@ -200,7 +200,10 @@ class Reply:
 
 
 class Answerer(Protocol):
-    """Answers questions; safe to call from many threads."""
+    """Answers questions; safe to call from many threads.
+
+    What the engine has to do or to tell raises `EngineFailedError` while it does not run.
+    """
 
     def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
         """Answer in pieces, one for each token; the reply, with all of the text, comes last.

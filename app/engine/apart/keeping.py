@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -18,7 +18,6 @@ from app.engine.apart.messages import Load, Loaded, NotLoaded
 from app.lift.errors import BaseModelError
 
 _STOPPING = "the server is stopping; ask again when it is back"
-_LENDING_THREADS = 4  # the engine reads one text and two files at the same time
 _log = structlog.get_logger()
 
 
@@ -70,7 +69,6 @@ class Keeper:
             BaseModelError: the base model cannot be had.
         """
         self._start, self._load, self._patience, self._on_link = start, load, patience, on_link
-        self._lending = ThreadPoolExecutor(_LENDING_THREADS, thread_name_prefix="lending")
         self._changing, self._is_closing = Lock(), Event()
         self._process: Process | None = None
         self._link: Link | None = None
@@ -112,7 +110,6 @@ class Keeper:
         if process:
             process.stop(0.0)
         self._thread.join()
-        self._lending.shutdown(wait=False, cancel_futures=True)
 
     def _keep_running(self) -> None:
         pause = self._patience.first_pause
@@ -139,14 +136,16 @@ class Keeper:
     def _run(self) -> float:
         """Run one process to its end; return for how many seconds it answered."""
         process, connection = self._start_process()
-        link = Link(connection, self._lending)
+        link = Link(connection)
         try:
             self._load_model(process, connection)
             loaded_at = time.monotonic()
             with suppress(EngineFailedError):  # it is gone again, as `listen` finds out
                 self._on_link(link)
             self._link = link
-            if not self._first.done():
+            if self._first.done():
+                _log.info("engine_started", pid=process.pid)
+            else:
                 self._first.set_result(None)
             link.listen(self._patience.silent)
             return time.monotonic() - loaded_at

@@ -6,7 +6,7 @@ is told the error itself.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Lock
@@ -16,6 +16,8 @@ import structlog
 from app.engine.answerer import AdapterFile, EngineFailedError
 from app.engine.apart.messages import Lent, NotLent, WantedFile, WantedText
 
+_NUM_THREADS = 4
+"""The engine reads one text and two files at the same time."""
 _MOST_FILES = 4096
 """Adapters that the engine may still want: it loads them later than it is asked."""
 _MOST_ERRORS = 256
@@ -25,8 +27,9 @@ _log = structlog.get_logger()
 class Lender:
     """What one engine process may borrow. Safe to use from many threads."""
 
-    def __init__(self, threads: Executor, send: Callable[[Lent | NotLent], None]) -> None:
-        self._threads, self._send = threads, send
+    def __init__(self, send: Callable[[Lent | NotLent], None]) -> None:
+        self._send = send
+        self._threads = ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="lending")
         self._lock = Lock()
         self._texts: dict[int, Callable[[], str]] = {}
         self._files: OrderedDict[str, AdapterFile] = OrderedDict()
@@ -72,6 +75,7 @@ class Lender:
         with self._lock:
             for returned in self._returns.values():
                 returned.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _lend(self, wanted: WantedText | WantedFile) -> None:
         lending, returned = wanted.lending, Event()

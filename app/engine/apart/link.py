@@ -1,7 +1,6 @@
 """What is said to one engine process, and who hears its answers."""
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
@@ -43,14 +42,13 @@ Heard = Piece | Reply | list[KeptAdapter] | Exception | None
 class Link:
     """A running engine process as those see it who ask. Safe to use from many threads."""
 
-    def __init__(self, connection: Connection, threads: Executor) -> None:
-        """Speak through `connection`; `threads` read what the engine borrows."""
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sending, self._changing = Lock(), Lock()
         self._hearers: dict[int, SimpleQueue[Heard]] = {}
         self._numbers = count(NOBODY + 1)
         self._end_reason: str | None = None
-        self.lender = Lender(threads, self._send)
+        self.lender = Lender(self._send)
 
     @property
     def num_hearers(self) -> int:

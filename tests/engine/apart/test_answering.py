@@ -308,7 +308,7 @@ def test_conversation_crosses_over_whole(
     answerer: BatchingAnswerer, apart: ApartAnswerer, ask: Making
 ) -> None:
     """A question that is far larger than a pipe's buffer arrives, and so does its text."""
-    long = "lamp " * 400_000
+    long = "lamp " * 60_000
     asked = replace(ask(None, QUESTION), read_text=lambda: long, system="Be brief. ")
 
     assert said(apart, asked) == said(answerer, asked)
