@@ -10,20 +10,23 @@ CLIENT := build/lift-client
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults contract lint openapi client bench serve clean
+.PHONY: help demo test faults exhaustive contract lint openapi client bench serve clean
 
 help:  ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime  ## Serve, upload a document, train its memory, ask it; about 8 minutes
 	$(BIN)/python -m app.demo
 
 test: $(VENV)/.dev  ## Run all tests, the real model's included, on two cores
-	$(BIN)/python -m pytest -m "not faults and not contract" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not faults and not contract and not exhaustive" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full disks, lost messages
 	$(BIN)/python -m pytest -m faults tests/faults
 	$(BIN)/python -m tests.faults --kills 200
+
+exhaustive: $(VENV)/.dev  ## Run at length what the tests only sample: a thousand random schedules of the engine
+	$(BIN)/python -m pytest -m exhaustive tests
 
 contract: $(VENV)/.dev $(VENV)/.generators $(VENV)/.openai-clients $(NODE_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API
 	$(BIN)/python -m pytest -m contract tests/contract

@@ -1,90 +1,81 @@
 """Attention for packed rows: each sees its own keys and values, behind what it has seen before.
 
-Rows that say one token each and lie in one pool are attended in one product; all others one by one.
+Rows that say one token each and lie in one pool are attended in one product, on CUDA all rows that
+lie in it; the others one by one.
 N tokens of a pass, H query heads, K key/value heads, G = H/K of them to each, D head size, P places
 of the pool that a product reaches, S seen tokens. Knows no model and no memory.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from app.engine.keys_values import Pool, RowCache, Seen
+from app.engine import paged
+from app.engine.keys_values import Seen, pool_of
+from app.engine.parts import Look, Part, Span, spans_of
 
 _FEWEST_TOGETHER = 2
 _MOST_WASTE = 2
 """Times as many keys as the rows have that one product may read: gaps, and ends of shorter rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The next tokens of one row."""
-
-    ids: Sequence[int]
-    cache: RowCache
-    slot: int | None = None
-    """Of the row's memory in the bank; None reads none."""
-
-
-class Span(NamedTuple):
-    """Where a part lies among the N tokens."""
-
-    start: int
-    end: int
-    slot: int | None
-
-
-class Look(NamedTuple):
-    """How a layer looks at what was seen."""
-
-    scale: float
-    window: int | None
-    """Sees so many of the latest tokens only; None sees all."""
-    softcap: float | None
-
-
-def spans_of(parts: Sequence[Part]) -> list[Span]:
-    """Return where each part lies."""
-    spans, start = list[Span](), 0
-    for part in parts:
-        spans.append(Span(start, start + len(part.ids), part.slot))
-        start += len(part.ids)
-    return spans
-
-
 class PackedAttention:
     """The attention of one forward pass."""
 
     def __init__(self, parts: Sequence[Part], device: torch.device) -> None:
-        spans = list(zip(parts, spans_of(parts), strict=True))
-        beside = [(part.cache, span) for part, span in spans if _lies_in_a_pool(part)]
-        self._together = _Together(beside, device) if _is_worthwhile(beside) else None
-        self._alone = [
-            _Alone(part.cache, slice(span.start, span.end), device)
-            for part, span in spans
-            if not (self._together and _lies_in_a_pool(part))
-        ]
+        self._spans = list(zip(parts, spans_of(parts), strict=True))
+        self._device = device
+        self._ways: dict[bool, list[_Way]] = {}
 
     def attend(self, layer: int, query: Tensor, new: Seen, look: Look) -> Tensor:
         """Attend for query [N, H, D] with the tokens' own keys and values [K, N, D]: [N, H, D]."""
+        is_paged = paged.can_attend(query, look)
+        if is_paged not in self._ways:
+            self._ways[is_paged] = list(self._paged() if is_paged else self._unpaged())
         attended = query.new_empty(*query.shape[:2], new.values.shape[2])
-        if self._together:
-            attended[self._together.tokens] = self._together.attend(layer, query, new, look)
-        for row in self._alone:
-            attended[row.own] = row.attend(layer, query, new, look)
+        for way in self._ways[is_paged]:
+            attended[way.tokens] = way.attend(layer, query, new, look)
         return attended
+
+    def _paged(self) -> Iterator["_Way"]:
+        """Take all rows with a place at once, however many tokens they read."""
+        inside, outside = _parted(self._spans, lambda part: part.cache.place is not None)
+        if inside:
+            yield paged.Pages(inside, self._device)
+        yield from (_Alone(part, span, self._device) for part, span in outside)
+
+    def _unpaged(self) -> Iterator["_Way"]:
+        """Take the rows with a place at once that say one token each, if that is worthwhile."""
+        inside, outside = _parted(
+            self._spans, lambda part: len(part.ids) == 1 and part.cache.place is not None
+        )
+        if _is_worthwhile(inside):
+            yield _Together(inside, self._device)
+            inside = []
+        yield from (_Alone(part, span, self._device) for part, span in [*inside, *outside])
+
+
+class _Way(Protocol):
+    """Attends for some of the tokens."""
+
+    tokens: slice | Tensor
+
+    def attend(self, layer: int, query: Tensor, new: Seen, look: Look) -> Tensor:
+        """Attend as `PackedAttention` does, for these tokens."""
+        ...
 
 
 class _Together:
     """Rows of one token each, side by side in a pool."""
 
-    def __init__(self, rows: Sequence[tuple[RowCache, Span]], device: torch.device) -> None:
-        caches = [cache for cache, _ in rows]
-        self._pool = _pool_of(caches[0])
+    tokens: slice | Tensor
+
+    def __init__(self, rows: Sequence[tuple[Part, Span]], device: torch.device) -> None:
+        caches = [part.cache for part, _ in rows]
+        self._pool = pool_of(caches[0])
         places = [cache.place or 0 for cache in caches]
         self._reach = slice(min(places), max(places) + 1)
         self._num_seen = max(cache.num_tokens for cache in caches) + 1
@@ -127,18 +118,20 @@ class _Together:
 class _Alone:
     """A row with a product of its own."""
 
-    def __init__(self, cache: RowCache, own: slice, device: torch.device) -> None:
-        self.own, self._cache, self._device = own, cache, device
-        self._num_new = own.stop - own.start
+    tokens: slice | Tensor
+
+    def __init__(self, part: Part, span: Span, device: torch.device) -> None:
+        self.tokens, self._cache, self._device = slice(span.start, span.end), part.cache, device
+        self._num_new = len(part.ids)
         self._masks: dict[int | None, Tensor] = {}
 
     def attend(self, layer: int, query: Tensor, new: Seen, look: Look) -> Tensor:
-        seen = self._cache.extend(layer, Seen(*(part[:, self.own] for part in new)))
+        seen = self._cache.extend(layer, Seen(*(part[:, self.tokens] for part in new)))
         if look.window and self._num_new == 1:
             seen = Seen(*(part[:, -look.window :] for part in seen))
         heads, dim = query.shape[1:]
         groups = heads // seen.keys.shape[0]
-        own = query[self.own].transpose(0, 1).reshape(1, -1, groups * self._num_new, dim)
+        own = query[self.tokens].transpose(0, 1).reshape(1, -1, groups * self._num_new, dim)
         mask = None
         if self._num_new > 1:
             mask = self._visible(seen.keys.shape[1], look.window).repeat(groups, 1)  # [G·T, S]
@@ -155,20 +148,18 @@ class _Alone:
         return self._masks[window]
 
 
-def _lies_in_a_pool(part: Part) -> bool:
-    return len(part.ids) == 1 and part.cache.place is not None
+def _parted(
+    spans: Sequence[tuple[Part, Span]], belongs: Callable[[Part], bool]
+) -> tuple[list[tuple[Part, Span]], list[tuple[Part, Span]]]:
+    inside = [each for each in spans if belongs(each[0])]
+    return inside, [each for each in spans if not belongs(each[0])]
 
 
-def _pool_of(cache: RowCache) -> Pool:
-    assert cache.pool, "a row without a pool"
-    return cache.pool
-
-
-def _is_worthwhile(rows: Sequence[tuple[RowCache, Span]]) -> bool:
+def _is_worthwhile(rows: Sequence[tuple[Part, Span]]) -> bool:
     if len(rows) < _FEWEST_TOGETHER:
         return False
-    places = [cache.place or 0 for cache, _ in rows]
-    lengths = [cache.num_tokens + 1 for cache, _ in rows]
+    places = [part.cache.place or 0 for part, _ in rows]
+    lengths = [part.cache.num_tokens + 1 for part, _ in rows]
     num_read = (max(places) + 1 - min(places)) * max(lengths)
     return num_read <= _MOST_WASTE * sum(lengths)
 

@@ -7,29 +7,23 @@ hands the new tokens on. Rows leave by their end, or because nobody wants them a
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
-from app.engine.answerer import EngineBusyError, EngineFailedError, Tier
-from app.engine.attention import spans_of
-from app.engine.bank import Bank
-from app.engine.keys_values import Pool, Prefix
+from app.engine.answerer import EngineBusyError, EngineFailedError
+from app.engine.keys_values import Pool
+from app.engine.needs import Needs
 from app.engine.packed import PackedModel, Passed
-from app.engine.prefixes import Prefixes
+from app.engine.parts import spans_of
 from app.engine.row import Row
 from app.engine.scheduler import QueueFullError, Scheduler, Task, Turn
 from app.engine.slots import Slots
 from app.lift.base_model import Pluggable
-from app.lift.kinds import DocumentMemory
 
 _LOOK_SECONDS = 0.1
 _log = structlog.get_logger()
-
-Loader = Callable[[Row], DocumentMemory]
-"""Reads a row's memory from its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +33,8 @@ class Parts:
     model: PackedModel
     scheduler: Scheduler
     slots: Slots
-    bank: Bank
-    prefixes: Prefixes
+    needs: Needs
     pool: Pool
-    load: Loader
 
 
 class Batch:
@@ -52,9 +44,6 @@ class Batch:
         """Make a batch; `changed` is notified whenever there may be something to do."""
         self._parts, self._changed, self._answer_seconds = parts, changed, answer_seconds
         self._rows: dict[Task, Row] = {}
-        self._readers: dict[str, Row] = {}
-        """By prefix: the row that reads it for all who wait for it."""
-        self._failed: dict[Row, Exception] = {}
         self._dropped: deque[Row] = deque()
         self._forgotten: deque[str] = deque()
         self._is_closing = False
@@ -132,20 +121,14 @@ class Batch:
         while self._dropped:
             self._end(self._dropped.popleft())
         while self._forgotten:
-            self._forget(self._forgotten.popleft())
+            self._parts.needs.forget(self._forgotten.popleft(), self._rows.values())
         self._end_late()
         self._parts.scheduler.admit(self._is_ready)
-        while self._failed:
-            self._end(*self._failed.popitem())
+        for row, error in self._parts.needs.take_failed():
+            self._end(row, error)
         for task in self._parts.scheduler.running:
             self._rows[task].look_after_reader()
         return self._parts.scheduler.plan()
-
-    def _forget(self, document_id: str) -> None:
-        self._parts.prefixes.forget(document_id)
-        for row in self._rows.values():
-            if row.ask.document_id == document_id and self._readers.get(row.prefix_key) is row:
-                del self._readers[row.prefix_key]  # what it reads is kept for nobody
 
     def _end_late(self) -> None:
         latest = time.perf_counter() - self._answer_seconds
@@ -153,37 +136,7 @@ class Batch:
             self._end(row, EngineFailedError("the answer took too long; ask for fewer tokens"))
 
     def _is_ready(self, task: Task) -> bool:
-        """Hold all that a question needs, if it is at hand; else have it come."""
-        row = self._rows[task]
-        if row.is_ready or row in self._failed:
-            return row.is_ready
-        if not self._has_memory(row):
-            return False
-        prefix = self._parts.prefixes.get(row.prefix_key)
-        reader = self._readers.setdefault(row.prefix_key, row) if prefix is None else row
-        if reader is not row:  # somebody reads it for us already
-            return False
-        return self._hold(row, prefix)
-
-    def _has_memory(self, row: Row) -> bool:
-        if row.memory_key is None:
-            return True
-        tier = self._parts.bank.prepare(
-            row.memory_key, row.ask.document_id, partial(self._parts.load, row)
-        )
-        if tier is Tier.FAILED and (error := self._parts.bank.take_error(row.memory_key)):
-            self._failed[row] = error
-        return tier in (Tier.SLOT, Tier.ALONE)
-
-    def _hold(self, row: Row, prefix: Prefix | None) -> bool:
-        if row.memory_key:
-            try:
-                row.slot, row.alone = self._parts.bank.acquire(row.memory_key)
-            except KeyError:  # it had to leave a moment ago
-                return False
-            row.task.alone = row.memory_key if row.alone else None
-        row.become_ready(prefix)
-        return True
+        return self._parts.needs.are_met(self._rows[task])
 
     def _step(self, turns: Sequence[Turn]) -> None:
         rows = [self._rows[turn.task] for turn in turns]
@@ -192,7 +145,7 @@ class Batch:
         except Exception as error:
             # Whatever it is, and most often no memory is left: all who took part are told.
             _log.exception("step_failed", num_rows=len(rows))
-            self._parts.prefixes.clear()
+            self._parts.needs.clear()
             for row in rows:
                 self._end(row, _failure(error))
             return
@@ -204,7 +157,7 @@ class Batch:
             if not passed.is_finite[place]:
                 raise ArithmeticError("it gave no numbers")
             speaks = row.read(turn.num_tokens)
-            self._share_prefix(row)
+            self._parts.needs.share_prefix(row)
             if speaks and row.say(passed.logits[place : place + 1], _share_of(passed, row, place)):
                 self._end(row)
         except Exception as error:
@@ -220,23 +173,13 @@ class Batch:
             memory = self._parts.slots.reading(spans_of(parts))
         return self._parts.model.forward(parts, memory)
 
-    def _share_prefix(self, row: Row) -> None:
-        """Keep the prefix that this row has read, as soon as it has, for all that wait for it."""
-        num_tokens = len(row.shown.prompt.prefix)
-        if self._readers.get(row.prefix_key) is row and row.num_read >= num_tokens:
-            del self._readers[row.prefix_key]
-            self._parts.prefixes.put(row.prefix_key, row.snapshot(num_tokens), row.ask.document_id)
-
     def _end(self, row: Row, error: Exception | None = None) -> None:
         """Let a row go, and all that it held."""
         with self._changed:
             if self._rows.pop(row.task, None) is None:
                 return
             self._parts.scheduler.remove(row.task)
-        if self._readers.get(row.prefix_key) is row:
-            del self._readers[row.prefix_key]
-        if row.is_ready and row.memory_key:
-            self._parts.bank.release(row.memory_key)
+        self._parts.needs.let_go(row)
         row.let_go(is_sound=error is None)
         if error:
             row.told.put(error)

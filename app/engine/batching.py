@@ -12,6 +12,7 @@ import torch
 from app.engine.answerer import (
     AdapterFile,
     Ask,
+    Context,
     EngineFailedError,
     KeptAdapter,
     Piece,
@@ -21,19 +22,20 @@ from app.engine.answerer import (
 from app.engine.bank import Bank
 from app.engine.batch import Batch, Parts
 from app.engine.keys_values import Pool
+from app.engine.needs import Needs
 from app.engine.packed import PackedModel
+from app.engine.paged import PAGE_TOKENS
 from app.engine.prefixes import Prefixes
 from app.engine.prompting import Shown, show
-from app.engine.recent import Recent
 from app.engine.row import Row, Told
 from app.engine.scheduler import Scheduler
 from app.engine.slots import Slots
+from app.engine.texts import Texts
 from app.lift.adapter import most_memory_bytes, read_adapter
 from app.lift.base_model import BaseModel
 from app.lift.errors import AdapterError
 from app.lift.kinds import DocumentMemory
 
-_KEPT_TEXTS = 64
 _WIDTH_FACTOR = 2
 _LOOK_SECONDS = 0.2
 _MIB = 1024**2
@@ -68,7 +70,7 @@ class BatchingAnswerer:
     def __init__(self, base: BaseModel, limits: EngineLimits | None = None) -> None:
         limits = limits or EngineLimits()
         self._base = base
-        self._tokens: Recent[list[int]] = Recent(_KEPT_TEXTS)
+        self._texts = Texts(base.tokenizer)
         self._tokenizing = threading.Lock()
         changed = threading.Condition()
         slots = _slots(base, limits)
@@ -81,7 +83,7 @@ class BatchingAnswerer:
         host_bytes = 0 if base.device.type == "cpu" else limits.prefix_bytes
         self._prefixes = Prefixes(base.device, limits.prefix_bytes, host_bytes)
         half_tokens = limits.row_bytes // 2 // _token_bytes(base)
-        self._pool = Pool(limits.rows, min(half_tokens // limits.rows, base.max_positions))
+        self.pool = Pool(limits.rows, _place_tokens(base, half_tokens // limits.rows))
         parts = Parts(
             model=PackedModel(base),
             scheduler=Scheduler(
@@ -91,10 +93,8 @@ class BatchingAnswerer:
                 most_waiting=limits.waiting,
             ),
             slots=slots,
-            bank=self.bank,
-            prefixes=self._prefixes,
-            pool=self._pool,
-            load=self._load,
+            needs=Needs(self.bank, self._prefixes, self._load),
+            pool=self.pool,
         )
         self._batch = Batch(parts, changed, limits.answer_seconds)
         self._batch.start()
@@ -108,7 +108,7 @@ class BatchingAnswerer:
             EngineBusyError: too many questions wait.
             EngineFailedError: the model failed, or `close` was called meanwhile.
         """
-        row = Row.of(ask, self._base, self._show(ask), self._pool.place_tokens)
+        row = Row.of(ask, self._base, self._show(ask), self.pool.place_tokens)
         self._batch.add(row)
         try:
             yield from _told(row)
@@ -117,7 +117,7 @@ class BatchingAnswerer:
 
     def forget(self, document_id: str) -> None:
         """Drop the document's tokens, prefixes and memories, without waiting for its answers."""
-        self._tokens.drop(document_id)
+        self._texts.drop(document_id)
         self._batch.forget(document_id)
         self.bank.forget(document_id)
 
@@ -178,11 +178,10 @@ class BatchingAnswerer:
         }
 
     def _show(self, ask: Ask) -> Shown:
-        def read_tokens() -> list[int]:
-            return self._tokens.get(ask.document_id, lambda: self._base.tokenize(ask.read_text()))
-
+        is_read = ask.context is Context.TRUNCATED and not ask.sources
+        tokens = self._texts.tokens(ask) if is_read else []  # before others wait for the tokenizer
         with self._tokenizing:
-            return show(self._base, ask, read_tokens)
+            return show(self._base, ask, lambda: tokens)
 
     def _load(self, row: Row) -> DocumentMemory:
         assert row.ask.adapter is not None, "a row without a memory"
@@ -214,6 +213,13 @@ def _slots(base: BaseModel, limits: EngineLimits) -> Slots:
     one = Slots(base.shapes, 1, _WIDTH_FACTOR, torch.device("meta"), base.dtype)
     num_slots = max(1, limits.slot_bytes // one.slot_bytes)
     return Slots(base.shapes, num_slots, _WIDTH_FACTOR, base.device, base.dtype)
+
+
+def _place_tokens(base: BaseModel, most_tokens: int) -> int:
+    """Return how long a place in the pool is: whole pages on CUDA, and no more than a row needs."""
+    page_tokens = PAGE_TOKENS if base.device.type == "cuda" else 1
+    wanted = -(-base.max_positions // page_tokens)
+    return min(most_tokens // page_tokens, wanted) * page_tokens
 
 
 def _token_bytes(base: BaseModel) -> int:

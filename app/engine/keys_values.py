@@ -88,9 +88,10 @@ class Pool:
 
     def _zeros(self, like: Tensor) -> Tensor:
         heads, _, dim = like.shape
+        if like.device.type != "cpu":  # as pages are wanted: token by token, all heads of each
+            size = (self._num_places, self.place_tokens, heads, dim)
+            return like.new_zeros(size).transpose(1, 2)
         size = (self._num_places, heads, self.place_tokens, dim)
-        if like.device.type != "cpu":
-            return like.new_zeros(size)
         untouched = mmap(-1, math.prod(size) * like.itemsize)  # takes memory where it is written
         return torch.frombuffer(untouched, dtype=like.dtype).view(size)
 
@@ -168,3 +169,9 @@ class RowCache:
     def _write(self, layer: int, start: int, new: Seen) -> None:
         for room, part in zip(self._layers[layer], new, strict=True):
             room[:, start : start + part.shape[1]] = part
+
+
+def pool_of(cache: RowCache) -> Pool:
+    """Return the pool in which a row has a place."""
+    assert cache.pool is not None, "a row without a pool"
+    return cache.pool

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from app.engine.attention import Look, PackedAttention, Part, spans_of
+from app.engine.attention import PackedAttention
 from app.engine.keys_values import Seen
+from app.engine.parts import Look, Part, spans_of
 from app.engine.products import Products
 from app.lift.base_model import BaseModel, Pluggable
 from app.lift.memory import GateTrace

@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 class Recent(Generic[Value]):
     """Keeps what was made last for each of some documents.
 
-    `get` is called by one thread at a time; `drop` may come from any, and never waits for `make`.
+    `get` is called by one thread at a time. The others may be called by any: none waits for `make`.
     """
 
     def __init__(self, size: int) -> None:
@@ -19,6 +19,13 @@ class Recent(Generic[Value]):
         self._changing = Lock()
         self._drops = 0
         self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def kept(self, document_id: str) -> Value | None:
+        """Return the kept value, which is used last now."""
+        with self._changing:
+            if document_id in self._values:
+                self._values.move_to_end(document_id)
+            return self._values.get(document_id)
 
     def get(self, document_id: str, make: Callable[[], Value]) -> Value:
         """Return the kept value, or make and keep it; what `make` raises is not kept."""

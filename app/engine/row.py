@@ -8,8 +8,8 @@ from queue import SimpleQueue
 from torch import Tensor
 
 from app.engine.answerer import Ask, Piece, Reply
-from app.engine.attention import Part
 from app.engine.keys_values import Pool, Prefix, RowCache
+from app.engine.parts import Part
 from app.engine.prefixes import prefix_key
 from app.engine.prompting import Shown
 from app.engine.saying import Saying

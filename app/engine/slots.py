@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from app.engine.attention import Span
+from app.engine.parts import Span
 from app.lift.memory import GatedMemory, HeadShape, LayerMemory, MemoryRead, gate_of
 
 _FEWEST_SLOTS, _FEW_TOKENS = 2, 4

@@ -21,8 +21,7 @@ from app.engine.answerer import Ask, collect
 from app.engine.batching import BatchingAnswerer
 from app.evaluation.likelihood import gold_log_likelihoods, is_shown
 from app.lift.adapter import read_adapter
-from app.lift.base_model import BaseModel, load_base_model
-from app.lift.device import choose_dtype
+from app.lift.base_model import BaseModel
 from app.lift.generation import generate
 from app.lift.memory import GatedMemory
 from app.lift.presets import PRESETS
@@ -53,18 +52,6 @@ class Run:
     documents: dict[str, Lifted]
     answers: dict[str, Answer]
     """The same question in turn: long, short, long again, as a stream, and without memory."""
-
-
-@pytest.fixture(scope="module")
-def models(pytestconfig: pytest.Config) -> Path:
-    """The converted model, kept between runs."""
-    return Path(pytestconfig.cache.mkdir("models"))
-
-
-@pytest.fixture(scope="module")
-def dtype() -> str:
-    """The faster number format, timed once for the server and for this process."""
-    return str(choose_dtype("auto", torch.device("cpu"))).removeprefix("torch.")
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +93,6 @@ def wait(client: Client, name: str, document_id: str, data_dir: Path) -> Lifted:
     assert document.status == "ready", document.error
     folder = data_dir / "store" / "documents" / document_id / "adapters"
     return Lifted(load_sample(name), document, next(folder.glob("*.safetensors")))
-
-
-@pytest.fixture(scope="module")
-def smollm2(models: Path, dtype: str) -> BaseModel:
-    """The base model in this process, for what HTTP does not show."""
-    return load_base_model("smollm2", models, "cpu", dtype)
 
 
 @pytest.fixture(scope="module")

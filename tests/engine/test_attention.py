@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from app.engine.attention import Look, PackedAttention, Part
+from app.engine.attention import PackedAttention
 from app.engine.keys_values import Pool, RowCache, Seen
+from app.engine.parts import Look, Part
 
 _KEY_HEADS, _HEADS, _DIM = 2, 6, 4
 _PLACE_TOKENS = 40

@@ -8,12 +8,14 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from app.engine.answerer import (
     AdapterFile,
     Ask,
+    Context,
     EngineBusyError,
     EngineFailedError,
     Piece,
@@ -286,6 +288,31 @@ def test_memory_that_says_no_numbers_fails_alone(
 
         assert _said(waiting.result(60)) == alone(base, [sound])[0]
     assert at_once(engine, [sound] * 3) == alone(base, [sound]) * 3
+
+
+def test_long_text_holds_up_nobody_else(
+    start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """While one document's text is still being read, another document is answered."""
+    engine, reading = start(tiny_base()), Event()
+    may_go_on, warm = Event(), ask("ann", None)
+    textless = replace(ask("cy", None), context=Context.NONE)
+    expected = [collect(engine.stream(warm)).text, collect(engine.stream(textless)).text]
+
+    def read_slowly() -> str:
+        reading.set()
+        assert may_go_on.wait(60)
+        return TEXT
+
+    with ThreadPoolExecutor(1) as threads:
+        slow = replace(ask("bob", None), read_text=read_slowly)
+        waiting = threads.submit(lambda: collect(engine.stream(slow)))
+        assert reading.wait(60)
+        answers = [collect(engine.stream(warm)).text, collect(engine.stream(textless)).text]
+        may_go_on.set()
+
+        assert waiting.result(60).text
+    assert answers == expected
 
 
 def test_answer_that_takes_too_long_is_ended(

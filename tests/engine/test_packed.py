@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.engine.attention import Part, spans_of
 from app.engine.keys_values import Pool, RowCache
 from app.engine.packed import PackedModel
+from app.engine.parts import Part, spans_of
 from app.engine.slots import Slots
 from app.lift.base_model import BaseModel
 from app.lift.memory import GatedMemory

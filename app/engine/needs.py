@@ -1,0 +1,95 @@
+"""What a row needs before it may run: its memory, and its prefix, if that was read before.
+
+A prefix that nobody has read yet is read by the first row that wants it; the others wait for it.
+For the batch's thread alone.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from app.engine.answerer import Tier
+from app.engine.bank import Bank
+from app.engine.keys_values import Prefix
+from app.engine.prefixes import Prefixes
+from app.engine.row import Row
+from app.lift.kinds import DocumentMemory
+
+Loader = Callable[[Row], DocumentMemory]
+"""Reads a row's memory from its file."""
+
+
+@dataclass
+class Needs:
+    """The memories and prefixes of one engine, and who has them."""
+
+    bank: Bank
+    prefixes: Prefixes
+    load: Loader
+    _readers: dict[str, Row] = field(default_factory=dict)
+    """By prefix: the row that reads it for all who wait for it."""
+    _failed: dict[Row, Exception] = field(default_factory=dict)
+
+    def are_met(self, row: Row) -> bool:
+        """Hold all that a row needs, if it is at hand; else have it come."""
+        if row.is_ready or row in self._failed:
+            return row.is_ready
+        if not self._has_memory(row):
+            return False
+        prefix = self.prefixes.get(row.prefix_key)
+        reader = self._readers.setdefault(row.prefix_key, row) if prefix is None else row
+        if reader is not row:  # somebody reads it for us already
+            return False
+        return self._hold(row, prefix)
+
+    def take_failed(self) -> list[tuple[Row, Exception]]:
+        """Return the rows whose memory cannot be had, and why, once."""
+        failed = list(self._failed.items())
+        self._failed.clear()
+        return failed
+
+    def share_prefix(self, row: Row) -> None:
+        """Keep the prefix that this row has read, as soon as it has, for all that wait for it."""
+        num_tokens = len(row.shown.prompt.prefix)
+        if self._readers.get(row.prefix_key) is row and row.num_read >= num_tokens:
+            del self._readers[row.prefix_key]
+            self.prefixes.put(row.prefix_key, row.snapshot(num_tokens), row.ask.document_id)
+
+    def let_go(self, row: Row) -> None:
+        """Take back what a row had that has ended."""
+        self._stop_reading(row)
+        if row.is_ready and row.memory_key:
+            self.bank.release(row.memory_key)
+
+    def forget(self, document_id: str, rows: Iterable[Row]) -> None:
+        """Drop what was read of a document; what `rows` still read of it is kept for nobody."""
+        self.prefixes.forget(document_id)
+        for row in rows:
+            if row.ask.document_id == document_id:
+                self._stop_reading(row)
+
+    def clear(self) -> None:
+        """Drop all prefixes: memory is short."""
+        self.prefixes.clear()
+
+    def _stop_reading(self, row: Row) -> None:
+        if self._readers.get(row.prefix_key) is row:
+            del self._readers[row.prefix_key]
+
+    def _has_memory(self, row: Row) -> bool:
+        if row.memory_key is None:
+            return True
+        tier = self.bank.prepare(row.memory_key, row.ask.document_id, partial(self.load, row))
+        if tier is Tier.FAILED and (error := self.bank.take_error(row.memory_key)):
+            self._failed[row] = error
+        return tier in (Tier.SLOT, Tier.ALONE)
+
+    def _hold(self, row: Row, prefix: Prefix | None) -> bool:
+        if row.memory_key:
+            try:
+                row.slot, row.alone = self.bank.acquire(row.memory_key)
+            except KeyError:  # it had to leave a moment ago
+                return False
+            row.task.alone = row.memory_key if row.alone else None
+        row.become_ready(prefix)
+        return True

@@ -1,0 +1,85 @@
+"""Attention on CUDA: all rows that lie in one pool at once, each place of the pool a page.
+
+By the kernel for rows of different lengths. It takes half-precision numbers, and knows no soft caps
+on scores. With a single split, it adds a row's numbers up in the same order whoever lies beside it.
+N tokens of a pass, R rows, H query heads, K key/value heads, D head size, P places of T tokens.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
+
+from app.engine.keys_values import Seen, pool_of
+from app.engine.parts import Look, Part, Span
+
+PAGE_TOKENS = 256
+"""The kernel takes pages of a multiple of so many tokens."""
+_MOST_DIM, _DIM_STEP = 256, 8
+_DTYPES = (torch.bfloat16, torch.float16)
+
+
+def can_attend(query: Tensor, look: Look) -> bool:
+    """Say whether the kernel is to be had for such queries [N, H, D]."""
+    dim = query.shape[-1]
+    fits = dim <= _MOST_DIM and dim % _DIM_STEP == 0
+    return query.is_cuda and query.dtype in _DTYPES and look.softcap is None and fits
+
+
+class Pages:
+    """Some rows of one pool, and the tokens that a pass reads of them."""
+
+    tokens: slice | Tensor
+
+    def __init__(self, rows: Sequence[tuple[Part, Span]], device: torch.device) -> None:
+        caches = [part.cache for part, _ in rows]
+        self._pool = pool_of(caches[0])
+        self._tokens = _indices(
+            (token for _, span in rows for token in range(span.start, span.end)), device
+        )
+        self.tokens = self._tokens
+        lengths = [len(part.ids) for part, _ in rows]
+        places = [cache.place or 0 for cache in caches]
+        seen = [cache.num_tokens for cache in caches]
+        self._places = _indices(
+            (place for place, num in zip(places, lengths, strict=True) for _ in range(num)), device
+        )
+        self._positions = _indices(
+            (start + n for start, num in zip(seen, lengths, strict=True) for n in range(num)),
+            device,
+        )
+        self._ends = _indices(accumulate(lengths, initial=0), device).int()  # [R + 1]
+        self._pages = _indices(places, device).int()[:, None]  # [R, 1]
+        total = [start + num for start, num in zip(seen, lengths, strict=True)]
+        self._num_seen = _indices(total, device).int()
+        self._most_new, self._most_seen = max(lengths), max(total)
+
+    def attend(self, layer: int, query: Tensor, new: Seen, look: Look) -> Tensor:
+        """Write the tokens' keys and values, and attend to all that each token's row has seen."""
+        room = self._pool.layer(layer, new)
+        for places, part in zip(room, new, strict=True):
+            places[self._places, :, self._positions] = part[:, self._tokens].transpose(0, 1)
+        keys, values = (places.transpose(1, 2) for places in room)  # [P, T, K, D]
+        attended = varlen_attn(
+            query[self._tokens],
+            keys,
+            values,
+            self._ends,
+            None,
+            self._most_new,
+            self._most_seen,
+            scale=look.scale,
+            window_size=(look.window - 1 if look.window else -1, 0),
+            enable_gqa=True,
+            seqused_k=self._num_seen,
+            block_table=self._pages,
+            num_splits=1,
+        )
+        assert isinstance(attended, Tensor), "nothing was asked for besides"
+        return attended
+
+
+def _indices(numbers: Iterable[int], device: torch.device) -> Tensor:
+    return torch.tensor(list(numbers), device=device)

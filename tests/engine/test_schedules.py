@@ -1,0 +1,171 @@
+"""Random schedules over a whole engine: whatever comes and goes, each answer is its own.
+
+Questions on several documents, kinds and versions of memories, hung up at any moment, among what
+operators do; on few rows, one or two slots and little room. At the end nothing is held.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, product
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.engine.answerer import AdapterFile, AdaptersFullError, Ask, Tier, collect
+from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.lift.adapter import Lifted, write_adapter
+from app.lift.config import MethodConfig
+from app.lift.memory import GatedMemory
+from tests.engine.reference import answer_alone
+from tests.tiny import tiny_base
+from tests.waiting import wait_until
+
+BASE = tiny_base()
+LIMITS = EngineLimits(rows=3, step_tokens=40, waiting=20, slot_bytes=1, row_bytes=1_020_000)
+METHOD = MethodConfig(window_tokens=256, context_tokens=60)
+DOCUMENTS = {name: f"{name} lit the lamp of the tower each evening. " * 4 for name in "abc"}
+LENGTHS = (1, 5, 100)
+"""The last is longer than a place."""
+SIZES = {None: 0, "first": 2, "second": 2, "wide": 3}
+"""The memories, and their width; the widest fits into no slot."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, and how many pieces of its answer somebody waits for; None waits for all."""
+
+    document: str
+    memory: str | None
+    num_tokens: int
+    num_heard: int | None
+
+
+questions = st.builds(
+    Question,
+    st.sampled_from(sorted(DOCUMENTS)),
+    st.sampled_from(list(SIZES)),
+    st.sampled_from([1, 5, 5, 5, 100]),
+    st.one_of(st.none(), st.integers(0, 3)),
+)
+orders = st.tuples(
+    st.sampled_from(["forget", "evict", "preload", "pin", "unpin"]),
+    st.sampled_from(sorted(DOCUMENTS)),
+    st.sampled_from([name for name in SIZES if name]),
+)
+schedules = st.lists(st.one_of(questions, questions, questions, orders), min_size=1, max_size=12)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str | None, AdapterFile | None]:
+    """An adapter file of each memory."""
+    made: dict[str | None, AdapterFile | None] = {None: None}
+    for seed, (name, width) in enumerate(SIZES.items()):
+        if name:
+            path = tmp_path_factory.mktemp("adapters") / f"{name}.safetensors"
+            generator = torch.Generator().manual_seed(seed)
+            memory = GatedMemory.initialised(BASE.shapes, width, generator, scale=30.0)
+            lifted = Lifted(memory, BASE, MethodConfig(memory_width_factor=width), 1, 0, 1, (1.0,))
+            info = write_adapter(path, lifted, document_sha256="", preset="", created_at="")
+            made[name] = AdapterFile(partial(nullcontext, path), info.sha256)
+    return made
+
+
+@pytest.fixture(scope="module")
+def alone(files: Mapping[str | None, AdapterFile | None]) -> dict[tuple[object, ...], str]:
+    """What each question is answered by transformers' own attention."""
+    return {
+        (document, memory, num_tokens): collect(
+            answer_alone(BASE, ask(Question(document, memory, num_tokens, None), files))
+        ).text
+        for document, memory, num_tokens in product(DOCUMENTS, SIZES, LENGTHS)
+    }
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[BatchingAnswerer]:
+    """One engine, that all schedules come upon as the last one left it."""
+    with closing(BatchingAnswerer(BASE, LIMITS)) as made:
+        yield made
+
+
+def ask(question: Question, files: Mapping[str | None, AdapterFile | None]) -> Ask:
+    text, adapter = DOCUMENTS[question.document], files[question.memory]
+    return Ask(
+        "Who?", question.document, lambda: text, METHOD, adapter, max_tokens=question.num_tokens
+    )
+
+
+def hear(engine: BatchingAnswerer, question: Question, asked: Ask) -> str | None:
+    """Return the answer, None if nobody waited for its end."""
+    if question.num_heard is None:
+        return collect(engine.stream(asked)).text
+    with closing(engine.stream(asked)) as pieces:
+        list(islice(pieces, question.num_heard))
+    return None
+
+
+def carry_out(
+    engine: BatchingAnswerer, order: tuple[str, str, str], files: Mapping[str | None, AdapterFile]
+) -> None:
+    what, document, memory = order
+    arguments = (document, files[memory]) if what in ("preload", "pin") else (document,)
+    with suppress(AdaptersFullError):
+        getattr(engine, what)(*arguments)
+
+
+def run(
+    engine: BatchingAnswerer,
+    schedule: list[Question | tuple[str, str, str]],
+    files: Mapping[str | None, AdapterFile | None],
+    alone: Mapping[tuple[object, ...], str],
+) -> None:
+    """Carry a schedule out, look at each answer, and at what is left."""
+    heard: list[tuple[Question, Future[str | None]]] = []
+    with ThreadPoolExecutor(len(schedule)) as threads:
+        for step in schedule:
+            if isinstance(step, Question):
+                heard.append((step, threads.submit(hear, engine, step, ask(step, files))))
+            else:
+                carry_out(engine, step, files)  # type: ignore[arg-type]
+    for question, answer in heard:
+        key = (question.document, question.memory, question.num_tokens)
+        assert answer.result() in (None, alone[key])
+    check_empty(engine)
+
+
+def check_empty(engine: BatchingAnswerer) -> None:
+    wait_until(lambda: engine.num_rows == 0 and engine.pool.num_free == LIMITS.rows, 20)
+    wait_until(lambda: all(each.tier is not Tier.COMING for each in engine.kept_adapters()), 20)
+    kept = engine.kept_adapters()
+    assert not any(each.num_answers for each in kept)
+    assert sum(each.tier is Tier.SLOT for each in kept) <= 1
+
+
+@given(schedule=schedules)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_random_schedules_answer_rightly_and_end_empty(
+    schedule: list[Question | tuple[str, str, str]],
+    engine: BatchingAnswerer,
+    files: dict[str | None, AdapterFile | None],
+    alone: dict[tuple[object, ...], str],
+) -> None:
+    """Token for token what each is told alone; and no row, place, slot or count stays behind."""
+    run(engine, schedule, files, alone)
+
+
+@pytest.mark.exhaustive
+@given(schedule=schedules)
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_thousand_random_schedules(
+    schedule: list[Question | tuple[str, str, str]],
+    engine: BatchingAnswerer,
+    files: dict[str | None, AdapterFile | None],
+    alone: dict[tuple[object, ...], str],
+) -> None:
+    """The same, for longer."""
+    run(engine, schedule, files, alone)
