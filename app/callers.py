@@ -27,7 +27,7 @@ class Scope(StrEnum):
     WRITE = "write"
     """Upload, cancel, retry, relift, delete."""
     ADMIN = "admin"
-    """Make and revoke keys, whosever they are."""
+    """Make and revoke keys, whosever they are; see and steer what engines hold of all documents."""
 
 
 @dataclass(frozen=True, slots=True)

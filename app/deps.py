@@ -56,6 +56,11 @@ async def get_admin(request: Request, services: ServicesDep) -> Caller:
     return _require(request, Scope.ADMIN)
 
 
+async def get_operator(request: Request) -> Caller:
+    """Return who sent the request, if they may steer the engine."""
+    return _require(request, Scope.ADMIN)
+
+
 def _require(request: Request, scope: Scope) -> Caller:
     caller = request.state.caller
     assert isinstance(caller, Caller)
@@ -69,6 +74,8 @@ AskerDep = Annotated[Caller, Depends(hold_ask)]
 """Who sent a question, which needs the scope `read` whatever its method."""
 AdminDep = Annotated[Caller, Depends(get_admin)]
 """Who sent a request about keys, which needs the scope `admin` whatever its method."""
+OperatorDep = Annotated[Caller, Depends(get_operator)]
+"""Who sent a request about the engine, which needs the scope `admin` whatever its method."""
 
 
 def get_writer(services: ServicesDep) -> Iterator[Session]:

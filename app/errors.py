@@ -144,6 +144,12 @@ class AdapterUnusableError(ApiError):
     code, status = "adapter_unusable", 409
 
 
+class AdaptersFullError(ApiError):
+    """Pinned memories would take more main memory than they may; unpin others first."""
+
+    code, status = "adapters_full", 409
+
+
 class RangeNotSatisfiableError(ApiError):
     """The file has not the bytes that Range asks for."""
 

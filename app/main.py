@@ -38,8 +38,8 @@ from app.own_host import OwnHost, own_hosts
 from app.problems import handle_exception
 from app.rates import Rates
 from app.request_ids import RequestIds
+from app.routes import adapters, documents, events, health, keys, openai, questions, versions
 from app.routes import batches as batch_routes
-from app.routes import documents, events, health, keys, openai, questions, versions
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
@@ -83,7 +83,17 @@ def create_app(
             AnsweredBefore: _answer_again,
         },
     )
-    for routes in (documents, batch_routes, versions, events, questions, openai, keys, health):
+    for routes in (
+        documents,
+        batch_routes,
+        versions,
+        events,
+        questions,
+        openai,
+        adapters,
+        keys,
+        health,
+    ):
         app.include_router(routes.router)
     app.state.watch, app.state.asks = Watch(), Asks()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)

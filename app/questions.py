@@ -7,10 +7,9 @@ from functools import partial
 import structlog
 from sqlalchemy.orm import Session
 
-from app import contents, documents, errors, parsing
+from app import adapters, contents, documents, errors, parsing
 from app.documents import Overview
 from app.engine.answerer import (
-    AdapterFile,
     Answerer,
     Ask,
     Context,
@@ -39,7 +38,7 @@ from app.question_views import (
     finite,
 )
 from app.services import Services
-from app.storage import DamagedFileError, Store
+from app.storage import DamagedFileError
 
 _DEFAULT_TOKENS = 64
 _TOKENS_A_PASSAGE = 12
@@ -127,12 +126,13 @@ def _inquire(services: Services, overview: Overview, question: Question) -> Inqu
     memory = _memory_state(overview, question)
     document_id, store = overview.document.id, services.store
     usual = Context.RETRIEVED if memory is MemoryState.PENDING else Context.TRUNCATED
+    adapter = overview.adapter if memory is MemoryState.USED else None
     ask = Ask(
         question=question.question,
         document_id=document_id,
         read_text=partial(contents.read_text, store, document_id),
         method=documents.method_of(overview),
-        adapter=_adapter_file(overview, store) if memory is MemoryState.USED else None,
+        adapter=adapters.file_of(adapter, store) if adapter else None,
         max_tokens=_num_tokens(question, services.settings.max_answer_tokens),
         context=question.context or usual,
         history=tuple(Turn(Speaker(turn.role), turn.content) for turn in question.history),
@@ -164,12 +164,6 @@ def _num_tokens(question: Question, most: int) -> int:
     if wanted > most:
         raise errors.TooManyTokensError(f"max_tokens is at most {most} on this server")
     return wanted
-
-
-def _adapter_file(overview: Overview, store: Store) -> AdapterFile:
-    assert overview.adapter
-    key, sha256 = overview.adapter.store_key, overview.adapter.sha256
-    return AdapterFile(partial(store.fetch, key, sha256), sha256)
 
 
 def _pairs(session: Session, overview: Overview) -> Sequence[QAPairRow]:

@@ -42,6 +42,7 @@ _TAGS: Final = {
     "documents": "Upload documents, look after their training, take out what was made of them.",
     "events": "What happened to a document, page by page or as it happens.",
     "questions": "Ask documents.",
+    "adapters": "What the engine of the process that answers holds, for the scope `admin`.",
     "keys": "Who may do what.",
     "openai": "The same in OpenAI's dialect: a ready document is a model.",
     "health": "Whether the server is alive, and ready.",

@@ -62,6 +62,11 @@ RECIPES = {
     "stream_events": Recipe(),
     "ask_document": Recipe(json={"question": "Who?"}),
     "stream_answer": Recipe(json={"question": "Who?"}),
+    "list_adapters": Recipe(403),
+    "preload_adapter": Recipe(403),
+    "pin_adapter": Recipe(403),
+    "unpin_adapter": Recipe(403),
+    "evict_adapter": Recipe(403),
     "create_key": Recipe(403, {"name": "eve"}),
     "list_keys": Recipe(403),
     "revoke_key": Recipe(403),
@@ -198,16 +203,34 @@ def test_no_operation_answers_without_a_key(
 def test_operation_needs_its_scope_and_no_other(
     app: FastAPI, client: TestClient, database: Database, document_id: str, scope: str
 ) -> None:
-    """Reading and asking need `read`, changing needs `write`, keys need `admin`."""
+    """Reading and asking need `read`, changing needs `write`, keys and engine need `admin`."""
     headers = bearer(make_key(database, "bob", scopes={scope}).secret)
 
     for operation in operations(app):
         name, method, path = operation
         needed = "read" if method == "get" or name in ASKS else "write"
-        needed = "admin" if path.startswith("/keys") else needed
+        needed = "admin" if path.startswith(("/keys", "/adapters")) else needed
         answer = call(client, operation, document_id, headers=headers)
 
         assert (answer.status_code == 403) == (needed != scope), (operation, answer.text)
+
+
+def test_operator_sees_which_documents_are_held_and_nothing_of_them(
+    app: FastAPI, client: TestClient, database: Database, ann: dict[str, str], document_id: str
+) -> None:
+    """Adapters of all owners by their ids; no title, no text, and no way to change a document."""
+    headers = bearer(make_key(database, "bob", scopes={"admin"}).secret)
+    before = shown(client, ann, document_id)
+
+    for step in ("pin", "preload", "unpin"):
+        answer = client.post(f"/adapters/{document_id}/{step}", headers=headers)
+        assert [held["document_id"] for held in answer.json()["data"]] == [document_id]
+        assert TREASURE not in answer.text
+    listed = client.get("/adapters", headers=headers)
+    assert [held["document_id"] for held in listed.json()["data"]] == [document_id]
+    assert TREASURE not in listed.text
+    assert client.post(f"/adapters/{document_id}/evict", headers=headers).json() == {"data": []}
+    assert shown(client, ann, document_id) == before
 
 
 def test_pages_count_ones_own_documents_alone(

@@ -1,6 +1,7 @@
 """Pins: what stays in main memory whatever comes, and how much of it may."""
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
@@ -173,11 +174,13 @@ class _Watched(Slots):
         super().__init__(SHAPES, 3, 2, torch.device("cpu"), torch.float32)
         self.contents: dict[int, GatedMemory] = {}
         self.readers = [0] * 3
+        self.num_torn = 0
+        """Times that a slot was written while somebody read it."""
         self.lock = Lock()
 
     def write(self, slot: int, memory: GatedMemory) -> None:
         with self.lock:
-            assert not self.readers[slot], "a slot is written while somebody reads it"
+            self.num_torn += self.readers[slot]
             self.contents[slot] = memory
         super().write(slot, memory)
 
@@ -185,11 +188,11 @@ class _Watched(Slots):
 def _hammer(bank: Bank, slots: _Watched, memories: list[GatedMemory], seed: int) -> int:
     """Do whatever comes to mind; return how many times a memory was read."""
     chance, num_read = random.Random(seed), 0
-    for _ in range(300):
+    for _ in range(200):
         number = chance.randrange(len(memories))
         key, document_id = f"key{number}", f"doc{number // 2}"
         load = partial(memories.__getitem__, number)
-        match chance.choice(("read",) * 6 + ("preload", "pin", "unpin", "forget", "look")):
+        match chance.choice(("read",) * 20 + ("preload", "pin", "unpin", "forget", "look")):
             case "read":
                 num_read += _read(bank, slots, memories[number], key, document_id)
             case "preload":
@@ -209,16 +212,17 @@ def _hammer(bank: Bank, slots: _Watched, memories: list[GatedMemory], seed: int)
 
 
 def _read(bank: Bank, slots: _Watched, memory: GatedMemory, key: str, document_id: str) -> bool:
-    if bank.prepare(key, document_id, lambda: memory) is not Tier.SLOT:
-        return False
+    bank.prepare(key, document_id, lambda: memory)
+    time.sleep(0.001)
     try:
         slot, _ = bank.acquire(key)
-    except KeyError:  # it had to leave a moment ago
+    except KeyError:  # it is on its way, or had to leave a moment ago
         return False
     assert slot is not None
     with slots.lock:
         assert slots.contents[slot] is memory
         slots.readers[slot] += 1
+    time.sleep(0.001)
     with slots.lock:
         slots.readers[slot] -= 1
         assert slots.contents[slot] is memory
@@ -234,7 +238,8 @@ def test_many_threads_leave_right_counts(make_bank: Making) -> None:
         num_read = sum(threads.map(lambda seed: _hammer(bank, slots, memories, seed), range(4)))
     wait_until(lambda: all(kept.tier is not Tier.COMING for kept in bank.kept()), 20)
 
-    assert num_read > 0
+    assert num_read > 50
+    assert slots.num_torn == 0
     assert {kept.num_answers for kept in bank.kept()} <= {0}
     for number in range(4):
         bank.forget(f"doc{number}")

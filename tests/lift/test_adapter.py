@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from app.lift.adapter import AdapterInfo, Lifted, read_adapter, write_adapter
+from app.lift.adapter import AdapterInfo, Lifted, most_memory_bytes, read_adapter, write_adapter
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
 from app.lift.errors import AdapterError
@@ -94,6 +94,14 @@ def test_adapter_comes_back_as_it_was_written(
     assert info.size_bytes == (tmp_path / "a").stat().st_size
     torch.testing.assert_close(dict(read.state_dict()), expected, rtol=0, atol=0)
     assert not any(parameter.requires_grad for parameter in read.parameters())
+
+
+def test_a_memory_takes_no_more_than_its_files_size_tells(path: Path, llama: BaseModel) -> None:
+    """Nor much less: all of the file but its header are weights."""
+    most_bytes = most_memory_bytes(path.stat().st_size, llama)
+    num_bytes = sum(weight.nbytes for weight in read_adapter(path, llama).parameters())
+
+    assert 0.7 * most_bytes < num_bytes <= most_bytes
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
