@@ -1,7 +1,7 @@
 """What routes ask for: the services, a transaction, an upload, the place in the queue to ask."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -40,13 +40,28 @@ async def get_caller(request: Request) -> Caller:
     return _require(request, Scope.READ if is_safe else Scope.WRITE)
 
 
-async def hold_ask(request: Request) -> AsyncIterator[Caller]:
-    """Return who asks, if they may read, and count the question until its response has left."""
+async def hold_asks(request: Request) -> AsyncIterator[Callable[[int], Caller]]:
+    """Give what counts questions, until their response has left."""
     caller = _require(request, Scope.READ)
     asks = request.app.state.asks
     assert isinstance(asks, Asks)
-    with asks.held(caller):
-        yield caller
+    with ExitStack() as held:
+
+        def hold(num_asks: int) -> Caller:
+            held.enter_context(asks.held(caller, num_asks))
+            return caller
+
+        yield hold
+
+
+AskersDep = Annotated[Callable[[int], Caller], Depends(hold_asks)]
+"""Counts so many questions, and returns who sent them: it needs the scope `read`, whatever the
+request's method."""
+
+
+async def hold_ask(hold: AskersDep) -> Caller:
+    """Count one question, and return who sent it."""
+    return hold(1)
 
 
 async def get_admin(request: Request, services: ServicesDep) -> Caller:

@@ -65,23 +65,24 @@ class Asks:
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def held(self, caller: Caller) -> Iterator[None]:
-        """Count a question until it is answered.
+    def held(self, caller: Caller, num_asks: int = 1) -> Iterator[None]:
+        """Count questions until they are answered: all of them, or none.
 
         Raises:
-            TooManyAsksError: it is one more than the key may ask at the same time.
+            TooManyAsksError: they are more than the key may ask at the same time.
         """
         who, most = caller.key_id or caller.owner, caller.limits.max_concurrent_asks
-        if most is not None and self._open[who] >= most:
+        if most is not None and self._open[who] + num_asks > most:
+            can_wait = num_asks <= most
+            advice = "wait for an answer" if can_wait else f"these are {num_asks}: ask fewer"
             raise TooManyAsksError(
-                f"this key may ask {most} questions at the same time; wait for an answer",
-                limit=most,
+                f"this key may ask {most} questions at the same time; {advice}", limit=most
             )
-        self._open[who] += 1
+        self._open[who] += num_asks
         try:
             yield
         finally:
-            self._open[who] -= 1
+            self._open[who] -= num_asks
             self._open += Counter()  # drops who asks nothing
 
 

@@ -38,7 +38,17 @@ from app.own_host import OwnHost, own_hosts
 from app.problems import handle_exception
 from app.rates import Rates
 from app.request_ids import RequestIds
-from app.routes import adapters, documents, events, health, keys, openai, questions, versions
+from app.routes import (
+    adapters,
+    documents,
+    events,
+    health,
+    joint_questions,
+    keys,
+    openai,
+    questions,
+    versions,
+)
 from app.routes import batches as batch_routes
 from app.services import Services
 from app.settings import Settings
@@ -89,6 +99,7 @@ def create_app(
         versions,
         events,
         questions,
+        joint_questions,
         openai,
         adapters,
         keys,

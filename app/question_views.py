@@ -56,18 +56,12 @@ class HistoryTurn(BaseModel):
     content: Words
 
 
-class Question(BaseModel):
-    """A question on one document."""
+class Wishes(BaseModel):
+    """A question, and how it is to be answered."""
 
     model_config = ConfigDict(extra="forbid")
 
     question: Words
-    history: list[HistoryTurn] = Field(
-        default_factory=list,
-        max_length=200,
-        description="Earlier turns, the oldest first: user and assistant in turn, beginning with "
-        "the user. The oldest are dropped where the window is full",
-    )
     memory: MemoryUse = Field(
         MemoryUse.REQUIRED,
         description="required: 409 until the memory is ready. if_ready: without it while it is in "
@@ -96,22 +90,37 @@ class Question(BaseModel):
     stream: Flag = Field(
         False, description="Answer as server-sent events, as does Accept: text/event-stream"
     )
+
+    @model_validator(mode="after")
+    def _refuse_nothing(self) -> Self:
+        if self.memory is MemoryUse.OFF and self.context is Context.NONE:
+            raise ValueError(
+                "memory off with context none would leave nothing of the document: change one"
+            )
+        return self
+
+
+class Question(Wishes):
+    """A question on one document."""
+
+    history: list[HistoryTurn] = Field(
+        default_factory=list,
+        max_length=200,
+        description="Earlier turns, the oldest first: user and assistant in turn, beginning with "
+        "the user. The oldest are dropped where the window is full",
+    )
     token_shares: Flag = Field(
         False, description="Whether each piece of a stream tells its memory share"
     )
 
     @model_validator(mode="after")
-    def _refuse_contradictions(self) -> Self:
+    def _refuse_disorder(self) -> Self:
         roles = [turn.role for turn in self.history]
         in_turn = all(before is not after for before, after in pairwise(roles))
         if roles and not (in_turn and roles[0] is Speaker.USER and roles[-1] is Speaker.ASSISTANT):
             raise ValueError(
                 "history must hold turns of user and assistant in turn, from a question to an "
                 "answer: the question that follows them stands in question"
-            )
-        if self.memory is MemoryUse.OFF and self.context is Context.NONE:
-            raise ValueError(
-                "memory off with context none would leave nothing of the document: change one"
             )
         return self
 

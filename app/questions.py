@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy.orm import Session
@@ -51,6 +52,7 @@ class Inquiry:
     """A question that the engine can be asked, with what its answer is told beside."""
 
     ask: Ask
+    title: str
     memory: MemoryState
     adapter_version: int | None
     evidence: tuple[Evidence, ...] | None
@@ -72,6 +74,15 @@ class Inquiry:
         )
 
 
+class Draft(NamedTuple):
+    """An inquiry whose text was not looked at yet."""
+
+    inquiry: Inquiry
+    pairs: Sequence[QAPairRow]
+    """Stored questions, for evidence."""
+    is_parsed: bool
+
+
 def prepare(services: Services, owner: str, document_id: str, question: Question) -> Inquiry:
     """Gather what the engine needs; a text that no worker had time for is parsed here.
 
@@ -83,17 +94,40 @@ def prepare(services: Services, owner: str, document_id: str, question: Question
         StoreError: the store cannot be reached.
     """
     with services.database.reading() as session:
-        overview = documents.get(session, owner, document_id)
-        inquiry = _inquire(services, overview, question)
-        pairs = _pairs(session, overview) if question.evidence else ()
-    if overview.document.num_characters is None:
+        draft = inquire(session, services, owner, document_id, question)
+    return complete(services, draft, question)
+
+
+def inquire(
+    session: Session, services: Services, owner: str, document_id: str, question: Question
+) -> Draft:
+    """Look what the rows say of a document; nothing of this takes long.
+
+    Raises:
+        ApiError: no such document, its memory is not there, or the answer would be too long.
+    """
+    overview = documents.get(session, owner, document_id)
+    inquiry = _inquire(services, overview, question)
+    pairs = _pairs(session, overview) if question.evidence else ()
+    return Draft(inquiry, pairs, is_parsed=overview.document.num_characters is not None)
+
+
+def complete(services: Services, draft: Draft, question: Question) -> Inquiry:
+    """Gather what the document's text has to be looked into for, which may take long.
+
+    Raises:
+        ApiError: the document cannot be read, or is gone.
+        StoreError: the store cannot be reached.
+    """
+    document_id = draft.inquiry.ask.document_id
+    if not draft.is_parsed:
         recognise = services.settings.ocr == "on"
         parsing.parse_now(
             services.database, services.store, document_id, workers_recognise=recognise
         )
-    if question.evidence or inquiry.ask.context is Context.RETRIEVED:
-        inquiry = _look_up(inquiry, question, services.library.get(document_id), pairs)
-    return inquiry
+    if question.evidence or draft.inquiry.ask.context is Context.RETRIEVED:
+        return _look_up(draft, question, services.library.get(document_id))
+    return draft.inquiry
 
 
 def stream(answerer: Answerer, ask: Ask) -> Generator[Piece | Reply, None, None]:
@@ -141,7 +175,7 @@ def _inquire(services: Services, overview: Overview, question: Question) -> Inqu
         ),
     )
     version = overview.answering.version if ask.adapter and overview.answering else None
-    return Inquiry(ask, memory, version, evidence=None)
+    return Inquiry(ask, overview.document.title, memory, version, evidence=None)
 
 
 def _memory_state(overview: Overview, question: Question) -> MemoryState:
@@ -170,13 +204,12 @@ def _pairs(session: Session, overview: Overview) -> Sequence[QAPairRow]:
     return contents.pairs_of(session, (overview.answering or overview.job).id)
 
 
-def _look_up(
-    inquiry: Inquiry, question: Question, indexed: IndexedText, pairs: Sequence[QAPairRow]
-) -> Inquiry:
+def _look_up(draft: Draft, question: Question, indexed: IndexedText) -> Inquiry:
+    inquiry = draft.inquiry
     earlier = [turn.content for turn in question.history if turn.role is Speaker.USER]
     words = " ".join([*earlier[-1:], question.question])  # "and when?" says little by itself
     evidence = (
-        find_evidence(indexed, question.question, words, pairs) if question.evidence else None
+        find_evidence(indexed, question.question, words, draft.pairs) if question.evidence else None
     )
     passages: tuple[Passage, ...] = ()
     if inquiry.ask.context is Context.RETRIEVED:

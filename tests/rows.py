@@ -90,11 +90,19 @@ def parse(database: Database, store: Store, document_id: str, text: str = "Its t
     return lease
 
 
-def make_ready(database: Database, store: Store, document_id: str, sha256: str = "a" * 64) -> None:
+def make_ready(
+    database: Database,
+    store: Store,
+    document_id: str,
+    sha256: str = "a" * 64,
+    *,
+    text: str = "Its text.",
+    content: bytes = b"adapter",
+) -> None:
     """Bring a queued document to its adapter."""
-    lease = parse(database, store, document_id)
+    lease = parse(database, store, document_id, text)
     key = adapter_key(document_id, sha256)
-    stored = store.put(key, BytesIO(b"adapter"))
+    stored = store.put(key, BytesIO(content))
     adapter = PublishedAdapter(sha256, stored.size_bytes, key, "base", {})
     with database.writing() as session:
         jobs.finish(session, lease, adapter, 1234, NOON)

@@ -77,8 +77,10 @@ def state_limits(document: Json, max_document_bytes: int, max_answer_tokens: int
         if form.get("file", {}).get("format") == "binary":
             form["file"]["maxLength"] = max_document_bytes
             form["options"]["maxLength"] = FORM_BYTES
-    for tokens in _numbers(members["Question"]["max_tokens"]):
-        tokens["maximum"] = max_answer_tokens
+    for question in members.values():
+        if question.keys() >= {"question", "max_tokens"}:
+            for tokens in _numbers(question["max_tokens"]):
+                tokens["maximum"] = max_answer_tokens
 
 
 def bound_requests(document: Json) -> None:

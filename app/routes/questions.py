@@ -19,11 +19,10 @@ from app.question_views import Answer, AnswerEvent, Question
 from app.questions import Inquiry
 from app.services import Services
 
-_JSON, _STREAM = "application/json", "text/event-stream"
 _ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; as a stream, in pieces of it and, at the end, as a whole",
-        "content": {_STREAM: {"schema": AnswerEvent.model_json_schema()}},
+        "content": {answer_streams.MEDIA_TYPE: {"schema": AnswerEvent.model_json_schema()}},
     }
 }
 
@@ -43,14 +42,14 @@ async def ask_document(
     limiter: AskingLimiterDep,
     begin: AnsweringDep,
     request: Request,
-    accept: str = Header(_JSON, include_in_schema=False),
+    accept: str = Header("*/*", include_in_schema=False),
 ) -> Answer | Response:
     """Ask a document; the answer comes from its memory, its text, or both.
 
     With `stream`, or if only `text/event-stream` is accepted, it comes as it is made.
     """
     inquiry, answering = await _begin(document_id, question, caller, services, limiter, begin)
-    if question.stream or _accepts_stream_only(accept):
+    if question.stream or answer_streams.is_wished_for(accept):
         return await _stream(inquiry, answering, question, request)
     _, reply = await answering.hear_all()
     return inquiry.answer(reply)
@@ -100,8 +99,3 @@ async def _stream(
         inquiry, answering, first, refuse, token_shares=question.token_shares
     )
     return EventSourceResponse(events, headers=streams.HEADERS)
-
-
-def _accepts_stream_only(accept: str) -> bool:
-    accepted = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
-    return _STREAM in accepted and _JSON not in accepted

@@ -3,6 +3,7 @@
 An operation that a later route adds fails here until it is said how a stranger would call it.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,13 @@ from tests.rows import NOON, make_ready, parse
 
 TREASURE = "treasure"
 """Stands in the title, the text and the pairs of the document that nobody else may see."""
-ASKS = {"ask_document", "stream_answer", "create_chat_completion"}
+ASKS = {
+    "ask_document",
+    "stream_answer",
+    "ask_documents",
+    "stream_answers",
+    "create_chat_completion",
+}
 OPEN = {"get_health", "get_readiness"}
 """What needs no key. Stated here again, so that opening more is noticed."""
 
@@ -62,6 +69,8 @@ RECIPES = {
     "stream_events": Recipe(),
     "ask_document": Recipe(json={"question": "Who?"}),
     "stream_answer": Recipe(json={"question": "Who?"}),
+    "ask_documents": Recipe(json={"question": "Who?", "document_ids": ["{id}"]}),
+    "stream_answers": Recipe(json={"question": "Who?", "document_ids": ["{id}"]}),
     "list_adapters": Recipe(403),
     "preload_adapter": Recipe(403),
     "pin_adapter": Recipe(403),
@@ -144,8 +153,7 @@ def call(
     assert "{" not in path, f"{name}: no test knows what to put into {path}"
     recipe = RECIPES[name]
     if recipe.json is not None:
-        body = {key: document_id if v == "{id}" else v for key, v in recipe.json.items()}
-        request["json"] = body
+        request["json"] = json.loads(json.dumps(recipe.json).replace("{id}", document_id))
     return client.request(method, path, **recipe.more, **request)
 
 
