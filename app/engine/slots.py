@@ -5,8 +5,9 @@ as one: their first matrices stand side by side [H, D, E + G], their second ones
 [H, E + G, D + 1]. Knows no adapter files, and not which slots are taken.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,8 +64,9 @@ class Slots:
     @torch.no_grad()
     def write(self, slot: int, memory: GatedMemory) -> None:
         """Put a memory, no wider than the slots, into a slot that nobody reads."""
-        for stacked, layer in zip(self._layers, _layers_of(memory), strict=True):
-            _write(stacked.first[slot], stacked.second[slot], layer)
+        with _copying(self.device):
+            for stacked, layer in zip(self._layers, _layers_of(memory), strict=True):
+                _write(stacked.first[slot], stacked.second[slot], layer)
 
     def reading(self, spans: Sequence[Span]) -> "SlotReading":
         """Return what the tokens of one pass read; those without a slot read nothing."""
@@ -183,12 +185,31 @@ def _sizes(layer: LayerMemory) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (heads, dim, both), (heads, both, dim + 1)
 
 
+@contextmanager
+def _copying(device: torch.device) -> Iterator[None]:
+    """Copy on a stream of our own on CUDA, beside the steps that run, and wait for the end."""
+    if device.type != "cuda":
+        yield
+        return
+    stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()
+
+
+def _brought(weight: Tensor, like: Tensor) -> Tensor:
+    """Return a weight where and as `like` is; through pinned memory, or the copy would block."""
+    if like.device.type != "cuda":
+        return weight
+    return weight.to(like.dtype).pin_memory().to(like.device, non_blocking=True)
+
+
 def _write(first: Tensor, second: Tensor, layer: LayerMemory) -> None:
     inner = _inner(layer)
     gate_inner = layer.gate_in.shape[2]
     first.zero_()
     second.zero_()
-    first[..., :inner] = layer.memory_in
-    second[:, :inner, :-1] = layer.memory_out
-    first[..., -gate_inner:] = layer.gate_in
-    second[:, -gate_inner:, -1:] = layer.gate_out
+    first[..., :inner] = _brought(layer.memory_in, first)
+    second[:, :inner, :-1] = _brought(layer.memory_out, second)
+    first[..., -gate_inner:] = _brought(layer.gate_in, first)
+    second[:, -gate_inner:, -1:] = _brought(layer.gate_out, second)
