@@ -1,16 +1,13 @@
-"""`make bench`: how fast the real SmolLM2 trains and answers here, as ratios within one run.
+"""`make bench`: how fast the real SmolLM2 trains here, as ratios within one run.
 
 Every ratio compares two ways in turn, several times, and takes the medians: a machine that slows
 down half-way slows both.
 """
 
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path
 from random import Random
 from statistics import median
 
@@ -18,10 +15,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from app.lift.adapter import Lifted, read_adapter, write_adapter
 from app.lift.base_model import BaseModel, load_base_model
 from app.lift.examples import ExampleGroup, TrainingData, recitation_groups
-from app.lift.generation import decode
 from app.lift.losses import example_losses
 from app.lift.memory import GatedMemory
 from app.lift.presets import PRESETS
@@ -31,7 +26,6 @@ from app.samples import load_sample
 from app.settings import Settings
 
 ROUNDS = 5
-DECODED_TOKENS = 16
 METHOD = PRESETS["quick"]
 
 
@@ -45,8 +39,6 @@ def main() -> None:
     for row in (
         _packed_against_alone(base, memory),
         _memory_against_bare_training(base, memory),
-        _memory_against_bare_decoding(base, memory),
-        _swap_against_load(base, memory),
         _processed_tokens(base),
         _bfloat16_against_float32(),
     ):
@@ -73,30 +65,6 @@ def _memory_against_bare_training(base: BaseModel, memory: GatedMemory) -> tuple
         )
     what = f"forward pass, {group.num_tokens} tokens: with memory / bare model"
     return what, f"{plugged:.2f} s", f"{bare:.2f} s", f"{plugged / bare:.2f}"
-
-
-def _memory_against_bare_decoding(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
-    prompt = [list(range(100, 100 + METHOD.context_tokens))]
-
-    def answer() -> None:
-        list(islice(decode(base, prompt), DECODED_TOKENS))
-
-    plugged, bare = _in_turn(lambda: _plugged(base, memory, answer), answer)
-    what = f"answer of {DECODED_TOKENS} tokens over {METHOD.context_tokens}: with memory / bare"
-    return what, f"{plugged:.2f} s", f"{bare:.2f} s", f"{plugged / bare:.2f}"
-
-
-def _swap_against_load(base: BaseModel, memory: GatedMemory) -> tuple[str, ...]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "memory.safetensors"
-        lifted = Lifted(memory, base, METHOD, 0, 0, 0, ())
-        info = write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
-        swap, load = _in_turn(
-            lambda: _plugged(base, memory, lambda: None),
-            lambda: read_adapter(path, base, info.sha256),
-        )
-    what = f"swap of a kept memory / load from disk ({info.size_bytes / 1e6:.1f} MB)"
-    return what, f"{swap * 1e3:.2f} ms", f"{load * 1e3:.0f} ms", f"{swap / load:.4f}"
 
 
 def _processed_tokens(base: BaseModel) -> tuple[str, ...]:
