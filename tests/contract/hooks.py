@@ -31,7 +31,7 @@ _INVALID_ALL_THE_SAME = {
     r"create_documents? /body/options": "text of a form that holds JSON",
     r"create_document /body/title": "white space around it does not count",
     r"(ask_documents?|stream_answers?) /body/(question|history/\d+/content)": "likewise",
-    r"(ask_documents?|stream_answers?) /body": "whose turn it is; fields that contradict each other",
+    r"(ask_documents?|stream_answers?) /body": "whose turn it is; contradictions",
     r"(ask_documents|stream_answers) /body/document_ids": "each once; sets make it say otherwise",
 }
 """Operations and fields that are refused as `invalid_request` all the same, and why."""
