@@ -91,8 +91,7 @@ class Bank:
             if held.tier not in (Tier.SLOT, Tier.ALONE):
                 raise KeyError(key)
             held.num_rows += 1
-            self._holdings.move_to_end(key)
-            held.touch()
+            self._note_use(key, held)
             return held.slot, held.memory if held.tier is Tier.ALONE else None
 
     def release(self, key: str) -> None:
@@ -100,7 +99,7 @@ class Bank:
         with self._lock:
             held = self._holdings[key]
             held.num_rows -= 1
-            held.touch()
+            self._note_use(key, held)
             if held.is_leaving and not held.num_rows:
                 self._drop(key)
         self._on_change()  # somebody may wait for its slot
@@ -136,8 +135,7 @@ class Bank:
         self._threads.shutdown(cancel_futures=True)
 
     def _preload(self, key: str, document_id: str, load: Load) -> Holding:
-        known = self._holdings.get(key)
-        if known and known.tier is Tier.FAILED:
+        if (known := self._holdings.get(key)) and known.tier is Tier.FAILED:
             self._drop(key)
         held = self._want(key, document_id, load)
         held.is_leaving = False
@@ -151,10 +149,13 @@ class Bank:
             self._holdings[key] = held
         elif held.tier is Tier.HOST:
             self._settle(key, held)
-        self._holdings.move_to_end(key)
-        held.touch()
+        self._note_use(key, held)
         self._pins.follow(document_id, key)
         return held
+
+    def _note_use(self, key: str, held: Holding) -> None:
+        self._holdings.move_to_end(key)
+        held.touch()
 
     def _begin(self, key: str, held: Holding, work: Callable[[str, Holding], object]) -> None:
         """Have a thread work on a memory."""
@@ -167,8 +168,7 @@ class Bank:
         """Do a thread's work on a memory; what goes wrong is told to whoever waits for it."""
         try:
             work(key, held)
-        except Exception as error:
-            # The thread's edge.
+        except Exception as error:  # the thread's edge
             with self._lock:
                 self._fail(key, held, error)
         self._on_change()

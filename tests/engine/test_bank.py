@@ -209,6 +209,19 @@ def test_use_is_dated(make_bank: Making) -> None:
     assert wanted_at.utcoffset() is not None
 
 
+def test_list_is_in_the_order_of_use(make_bank: Making) -> None:
+    """The first is the first to leave: a memory is used as long as it is read."""
+    bank = make_bank(num_slots=3)
+    bring(bank, "a", "b", "c")
+    bank.acquire("a")
+    bring(bank, "b")
+    bank.release("a")
+
+    kept = bank.kept()
+    assert [each.sha256 for each in kept] == ["c", "b", "a"]
+    assert kept == sorted(kept, key=lambda each: each.last_used_at)
+
+
 def test_closed_bank_takes_nothing_more(make_bank: Making) -> None:
     """Who comes too late is told."""
     bank = make_bank()
