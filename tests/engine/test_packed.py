@@ -58,6 +58,28 @@ def test_rows_of_a_pass_are_as_alone(base: BaseModel) -> None:
     _check(base)
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2"])
+def test_bfloat16_differs_by_roundings_only(family: str) -> None:
+    """In half precision a pass is as far from each alone as that is from full precision, or so."""
+    exact, base = tiny_base(family), tiny_base(family)
+    base.model.bfloat16()
+    memory, pool, model = memory_for(base, 1), Pool(4, 48), PackedModel(base)
+    slots = Slots(base.shapes, 1, 2, base.device, base.dtype)
+    slots.write(0, memory)
+    caches = [RowCache(40, pool=pool) for _ in _LENGTHS]
+    for cut in (slice(0, -1), slice(-1, None)):
+        parts = [
+            Part(ids[cut], cache, slot)
+            for ids, cache, slot in zip(prompts(), caches, (0, None, 0, None), strict=True)
+        ]
+        passed = model.forward(parts, slots.reading(spans_of(parts)))
+
+    for row, ids in enumerate(prompts()):
+        plugged = None if row % 2 else memory
+        single, true = alone(base, ids, plugged), alone(exact, ids, plugged)
+        assert (passed.logits[row] - single).norm() < 2 * (single - true).norm()
+
+
 def test_windows_are_each_rows_own(windowed: BaseModel) -> None:
     """Layers that see the last tokens only see those of their row."""
     _check(windowed)
