@@ -140,23 +140,29 @@ def test_preload_of_a_damaged_file_is_told(
 
 
 def test_failure_that_is_evicted_under_a_question_ends_no_other(
-    adapters: list[AdapterFile], ask: Asking
+    answerer: BatchingAnswerer,
+    adapters: list[AdapterFile],
+    ask: Asking,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Operators may evict and preload while files fail: each question hears of its own."""
-    gone = AdapterFile(partial(nullcontext, Path("/nowhere")), "0" * 64)
-    with closing(BatchingAnswerer(tiny_base())) as engine, ThreadPoolExecutor(3) as threads:
-        sound = engine.stream(ask(adapters[0], tokens=1500))
-        told = [next(sound)]
-        failing = replace(ask(), adapter=gone)
-        asking = [threads.submit(lambda: collect(engine.stream(failing))) for _ in range(2)]
-        while not all(each.done() for each in asking):
-            engine.evict("doc")
-            engine.preload("doc", gone)
+    """The batch hears that a memory failed, and an operator drops it before it hears why."""
+    evicted, take_error = list[str](), answerer.bank.take_error
 
-        for each in asking:
-            with pytest.raises(UnusableAdapterError, match="missing"):
-                each.result(60)
-        assert collect(iter([*told, *sound])).completion_tokens == 1500
+    def evict_and_take(key: str) -> Exception | None:
+        if not evicted:
+            evicted.append(key)
+            answerer.evict("doc")
+        return take_error(key)
+
+    monkeypatch.setattr(answerer.bank, "take_error", evict_and_take)
+    sound = answerer.stream(ask(adapters[0], tokens=1500))
+    first = next(sound)
+    gone = AdapterFile(partial(nullcontext, Path("/nowhere")), "0" * 64)
+
+    with pytest.raises(UnusableAdapterError, match="missing"):
+        collect(answerer.stream(replace(ask(), adapter=gone)))
+    assert evicted == ["0" * 64]
+    assert collect(iter([first, *sound])).completion_tokens == 1500
 
 
 def test_pins_may_take_what_adapters_may(adapters: list[AdapterFile]) -> None:
