@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from heapq import heappop, heappush
 from threading import Lock
 
 import structlog
@@ -40,6 +41,7 @@ class Bank:
         """The least lately used first."""
         self._pins = Pins(self._holdings, host_bytes)
         self._free = list(range(slots.num_slots))
+        """The first of them is taken: one product reads slots that lie together."""
         self._lock = Lock()
         self.num_copies = 0
         """Memories that were copied into a slot so far."""
@@ -205,7 +207,7 @@ class Bank:
             if not self._free:
                 self._take_slot_back()
             if self._free:
-                held.slot, held.tier = self._free.pop(), Tier.COMING
+                held.slot, held.tier = heappop(self._free), Tier.COMING
                 self._begin(key, held, self._copy)
 
     def _copy(self, key: str, held: Holding) -> None:
@@ -228,7 +230,7 @@ class Bank:
 
     def _leave_slot(self, held: Holding) -> None:
         assert held.slot is not None
-        self._free.append(held.slot)
+        heappush(self._free, held.slot)
         held.slot, held.tier = None, Tier.HOST
 
     def _make_room(self, newest: str) -> None:

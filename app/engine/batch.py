@@ -47,16 +47,24 @@ class Batch:
         self._dropped: deque[Row] = deque()
         self._forgotten: deque[str] = deque()
         self._is_closing = False
+        self._step_began: float | None = None
         self._thread = threading.Thread(target=self._run, name="batch", daemon=True)
 
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the thread lives."""
-        return self._thread.is_alive()
+    def check_running(self) -> None:
+        """Look whether the thread does its work.
+
+        Raises:
+            EngineFailedError: it is gone, or in one step for longer than an answer may take.
+        """
+        if not self._thread.is_alive():
+            raise EngineFailedError("the engine's thread is gone; start the server again")
+        began = self._step_began
+        if began is not None and time.perf_counter() - began > self._answer_seconds:
+            raise EngineFailedError("the model does not come back; start the server again")
 
     @property
     def num_rows(self) -> int:
@@ -103,7 +111,9 @@ class Batch:
         while not self._is_closing:
             try:
                 if turns := self._wait_for_turns():
+                    self._step_began = time.perf_counter()
                     self._step(turns)
+                    self._step_began = None
             except Exception:
                 # The thread's edge: nobody may wait for a thread that is gone.
                 _log.exception("batch_failed")

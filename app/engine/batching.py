@@ -111,7 +111,7 @@ class BatchingAnswerer:
         row = Row.of(ask, self._base, self._show(ask), self.pool.place_tokens)
         self._batch.add(row)
         try:
-            yield from _told(row)
+            yield from self._told(row)
         finally:
             self._batch.drop(row)
 
@@ -163,9 +163,8 @@ class BatchingAnswerer:
         return self._prefixes.num_bytes
 
     def check_running(self) -> None:
-        """Raise `EngineFailedError` if the thread that owns the model is gone."""
-        if not self._batch.is_running:
-            raise EngineFailedError("the engine's thread is gone; start the server again")
+        """Raise `EngineFailedError` if the thread that owns the model is gone or stuck."""
+        self._batch.check_running()
 
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device, dtype and quantization."""
@@ -176,6 +175,20 @@ class BatchingAnswerer:
             "dtype": str(self._base.dtype).removeprefix("torch."),
             "quantization": self._base.quantization,
         }
+
+    def _told(self, row: Row) -> Iterator[Piece | Reply]:
+        told: Told | None = None
+        while not isinstance(told, Reply):
+            if not row.ask.is_wanted():
+                raise EngineFailedError("nobody waits for the answer any more")
+            try:
+                told = row.told.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                self._batch.check_running()
+                continue
+            if isinstance(told, Exception):
+                raise told
+            yield told
 
     def _show(self, ask: Ask) -> Shown:
         is_read = ask.context is Context.TRUNCATED and not ask.sources
@@ -193,20 +206,6 @@ class BatchingAnswerer:
                 return read_adapter(path, self._base, adapter.sha256, torch.device("cpu"))
         except AdapterError as error:
             raise UnusableAdapterError(str(error)) from error
-
-
-def _told(row: Row) -> Iterator[Piece | Reply]:
-    told: Told | None = None
-    while not isinstance(told, Reply):
-        if not row.ask.is_wanted():
-            raise EngineFailedError("nobody waits for the answer any more")
-        try:
-            told = row.told.get(timeout=_LOOK_SECONDS)
-        except Empty:
-            continue
-        if isinstance(told, Exception):
-            raise told
-        yield told
 
 
 def _slots(base: BaseModel, limits: EngineLimits) -> Slots:

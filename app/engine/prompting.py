@@ -37,7 +37,7 @@ def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) ->
     Raises:
         QuestionTooLongError: the question leaves no room in the window.
     """
-    window_tokens = min(ask.method.window_tokens, base.max_positions)
+    window_tokens = _window_tokens(base, ask)
     if ask.sources:
         return _show_sources(base, ask, window_tokens)
     put = partial(conversation_prompt, base, question=ask.question, system=ask.system)
@@ -46,6 +46,12 @@ def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) ->
     room = window_tokens - len(put((), history=history).ids)
     context = _context(base, ask, min(ask.method.context_tokens, room), read_tokens)
     return Shown(put(context, history=history), len(ask.history) - len(history))
+
+
+def _window_tokens(base: BaseModel, ask: Ask) -> int:
+    """Return how long a prompt may be: the base's last positions, up to half, are the answer's."""
+    answer_tokens = min(ask.max_tokens, base.max_positions // 2)
+    return min(ask.method.window_tokens, base.max_positions - answer_tokens)
 
 
 def _show_sources(base: BaseModel, ask: Ask, window_tokens: int) -> Shown:

@@ -325,6 +325,26 @@ def test_answer_that_takes_too_long_is_ended(
         collect(engine.stream(ask("ann", None, 10_000)))
 
 
+def test_pass_that_never_ends_is_told(
+    start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Whoever waits for a model that does not come back is told, and the engine is not well."""
+    base, may_end = tiny_base(), Event()
+    engine = start(base, EngineLimits(answer_seconds=0.5))
+
+    def hang(*_: object) -> None:
+        assert may_end.wait(60)
+
+    with base.model.model.layers[1].register_forward_hook(hang):
+        with pytest.raises(EngineFailedError, match="does not come back"):
+            collect(engine.stream(ask("ann", None)))
+        with pytest.raises(EngineFailedError, match="does not come back"):
+            engine.check_running()
+        may_end.set()
+        wait_until(lambda: engine.num_rows == 0, 20)
+    engine.check_running()
+
+
 def test_closed_engine_ends_what_runs_and_refuses_the_rest(
     start: Callable[..., BatchingAnswerer], ask: Callable
 ) -> None:

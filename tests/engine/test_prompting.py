@@ -43,10 +43,18 @@ def no_text() -> list[int]:
 def test_base_models_positions_bound_the_window() -> None:
     """Settings that were never trained with may name a window that this base does not have."""
     wide = replace(METHOD, window_tokens=40_000, context_tokens=39_000)
-    shown = show(BASE, asked(method=wide), lambda: TOKENS * 200)
+    shown = show(BASE, asked(method=wide, max_tokens=500), lambda: TOKENS * 200)
 
     assert len(TOKENS * 200) > BASE.max_positions
-    assert len(shown.prompt.ids) <= BASE.max_positions
+    assert len(shown.prompt.ids) == BASE.max_positions - 500, "room for the whole answer"
+
+
+def test_longest_answer_leaves_half_of_the_positions_to_the_prompt() -> None:
+    """Nobody asks for more, and a question is never refused for the length of its answer."""
+    wide = replace(METHOD, window_tokens=40_000, context_tokens=39_000)
+    shown = show(BASE, asked(method=wide, max_tokens=10**6), lambda: TOKENS * 200)
+
+    assert len(shown.prompt.ids) == BASE.max_positions // 2
 
 
 def test_default_is_the_prompt_of_training() -> None:
