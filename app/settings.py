@@ -96,7 +96,8 @@ class Settings(BaseSettings):
     adapter_bytes: PositiveInt = 2 * 1024**3
     """Main memory for the documents' memories that were read from their files."""
     key_value_bytes: PositiveInt = 4 * 1024**3
-    """Memory, on the engine's device, for what the answers under way have seen."""
+    """Memory, on the engine's device, for what the answers under way have seen: half of it is
+    shared out among `answers_at_once`, half is for answers that are too long for such a share."""
     prefix_bytes: PositiveInt = 2 * 1024**3
     """Memory, on the engine's device, for the documents' beginnings that were read before; on an
     accelerator, as much main memory holds those that had to leave."""

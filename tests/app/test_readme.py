@@ -17,6 +17,7 @@ PAGES = [
     "workers/README.md",
     "app/routes/README.md",
     "app/ingest/README.md",
+    "app/engine/README.md",
     "app/lift/README.md",
     "app/openapi/README.md",
     "app/openai/README.md",

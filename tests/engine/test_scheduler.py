@@ -182,4 +182,4 @@ class Schedules(RuleBasedStateMachine):
 
 
 TestSchedules = Schedules.TestCase
-TestSchedules.settings = settings(max_examples=1000, stateful_step_count=30, deadline=None)
+TestSchedules.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)

@@ -14,7 +14,7 @@ from app.lift.observer import QAPair, Stage
 from app.lift.presets import PRESETS
 from app.lift.segments import cut_segments
 from app.lift.trainer import plan_steps, train_memory
-from tests.lift.conftest import TEXT
+from tests.lift.conftest import TEXT, cached_base
 from tests.lift.observers import Recorder
 from tests.lift.recomputing import assert_same_when_recomputed
 
@@ -149,11 +149,12 @@ def test_recomputed_activations_change_no_taught_memory(
     assert_same_when_recomputed(llama, data, taught)
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
 def test_lessons_teach_the_same_memory_again(
-    base: BaseModel, data: TrainingData, taught: MethodConfig
+    family: str, data: TrainingData, taught: MethodConfig
 ) -> None:
-    """On every family: all steps as planned, the same weights from the same seed."""
-    recorder = Recorder()
+    """All steps as planned, and the same weights from the same seed."""
+    base, recorder = cached_base(family), Recorder()
     first, _ = train_memory(base, data, taught, recorder)
     again, _ = train_memory(base, data, taught, Recorder())
 
