@@ -22,7 +22,7 @@ test: $(VENV)/.dev  ## Run all tests, the real model's included, on two cores
 	$(BIN)/python -m pytest -m "not faults and not contract and not exhaustive" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full disks, lost messages
-	$(BIN)/python -m pytest -m faults tests/faults
+	$(BIN)/python -m pytest -m faults tests
 	$(BIN)/python -m tests.faults --kills 200
 
 exhaustive: $(VENV)/.dev  ## Run at length what the tests only sample: a thousand random schedules of the engine

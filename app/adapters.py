@@ -84,8 +84,16 @@ def _take_in(
 
 
 def _let_go(services: Services, document_id: str, let_go: Callable[[str], None]) -> HeldAdapters:
-    """What is held may be let go although its document is gone: another process deleted it."""
-    if not _held(services, document_id).data:
+    """What is held may be let go although its document is gone: another process deleted it.
+
+    While the engine is started again it takes note, though nobody can say what it held.
+    """
+    try:
+        held = _held(services, document_id)
+    except errors.EngineUnavailableError:
+        let_go(document_id)
+        raise
+    if not held.data:
         _require(services.database, document_id)
     with _refusals():
         let_go(document_id)

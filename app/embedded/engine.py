@@ -11,6 +11,9 @@ from multiprocessing.connection import Connection
 import structlog
 
 from app.embedded.child import Child
+from app.engine.apart.breathing import breathing
+from app.engine.apart.messages import NotLoaded
+from app.lift.errors import LiftError
 from app.logs import configure_logging
 
 _log = structlog.get_logger()
@@ -24,11 +27,15 @@ def start_engine(descriptor: int) -> Child:
 
 def main() -> None:
     """Serve until the API is gone, or until the engine is broken."""
-    from app.engine.apart.serving import load_engine  # here: whoever starts us loads no torch
-
     configure_logging()
-    serving = load_engine(Connection(int(sys.argv[1])))
-    if serving is None:
+    connection = Connection(int(sys.argv[1]))
+    try:
+        with breathing(connection):
+            from app.engine.apart.serving import load_engine  # who starts us loads no torch
+
+            serving = load_engine(connection)
+    except LiftError as error:
+        connection.send(NotLoaded(str(error)))
         sys.exit(1)
     status = 0
     try:

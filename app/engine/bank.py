@@ -6,6 +6,7 @@ read is never given away. A pinned memory stays in main memory, so that its answ
 at most; its slot is taken only if no other is idle. A memory's key is its file's hash.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 
+_LOADS_AT_ONCE = 4
 _log = structlog.get_logger()
 
 Load = Callable[[], DocumentMemory]
@@ -45,15 +47,17 @@ class Bank:
         self._lock = Lock()
         self.num_copies = 0
         """Memories that were copied into a slot so far."""
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="bank")
+        self._loading = ThreadPoolExecutor(_LOADS_AT_ONCE, thread_name_prefix="bank-load")
+        self._copying = ThreadPoolExecutor(1, thread_name_prefix="bank-copy")
 
-    def prepare(self, key: str, document_id: str, load: Load) -> Tier:
+    def prepare(self, key: str, document_id: str, load: Load, since: float | None = None) -> Tier:
         """Say where a memory is; one that is nowhere is loaded, once, however many want it.
 
-        A memory that failed is tried again by the next who wants it.
+        It has failed for those who want it `since` before that (`time.perf_counter`; None: from now
+        on); who wants it later has it tried again.
         """
         with self._lock:
-            return self._want(key, document_id, load).tier
+            return self._want(key, document_id, load, since).tier
 
     def preload(self, key: str, document_id: str, load: Load) -> None:
         """Have a memory come although no row wants it yet; a failure is tried again at once.
@@ -106,14 +110,11 @@ class Bank:
                 self._drop(key)
         self._on_change()  # somebody may wait for its slot
 
-    def take_error(self, key: str) -> Exception | None:
-        """Return why a memory failed, and forget the failure; None if somebody else did before."""
+    def error(self, key: str) -> Exception | None:
+        """Return why a memory failed; None if it is tried again, or dropped, since."""
         with self._lock:
             held = self._holdings.get(key)
-            if held is None or held.error is None:
-                return None
-            self._drop(key)
-            return held.error
+            return held.error if held else None
 
     def forget(self, document_id: str) -> None:
         """Drop a document's memories, each once no row reads it, and its pin."""
@@ -134,20 +135,20 @@ class Bank:
 
     def close(self) -> None:
         """End the loading."""
-        self._threads.shutdown(cancel_futures=True)
+        for threads in (self._loading, self._copying):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _preload(self, key: str, document_id: str, load: Load) -> Holding:
-        if (known := self._holdings.get(key)) and known.tier is Tier.FAILED:
-            self._drop(key)
-        held = self._want(key, document_id, load)
+        held = self._want(key, document_id, load, None)
         held.is_leaving = False
         return held
 
-    def _want(self, key: str, document_id: str, load: Load) -> Holding:
+    def _want(self, key: str, document_id: str, load: Load, since: float | None) -> Holding:
         held = self._holdings.get(key)
-        if held is None or held.is_stale_failure():
+        since = time.perf_counter() if since is None else since
+        if held is None or (held.tier is Tier.FAILED and held.failed_at < since):
             held = Holding(document_id)
-            self._begin(key, held, partial(self._load, load))
+            self._begin(self._loading, key, held, partial(self._load, load))
             self._holdings[key] = held
         elif held.tier is Tier.HOST:
             self._settle(key, held)
@@ -159,10 +160,16 @@ class Bank:
         self._holdings.move_to_end(key)
         held.touch()
 
-    def _begin(self, key: str, held: Holding, work: Callable[[str, Holding], object]) -> None:
-        """Have a thread work on a memory."""
+    def _begin(
+        self,
+        threads: ThreadPoolExecutor,
+        key: str,
+        held: Holding,
+        work: Callable[[str, Holding], object],
+    ) -> None:
+        """Have a thread work on a memory; no copy waits for a file."""
         try:
-            self._threads.submit(self._guarded, key, held, work)
+            threads.submit(self._guarded, key, held, work)
         except RuntimeError as error:
             raise EngineFailedError("the server is stopping; ask again when it is back") from error
 
@@ -208,7 +215,7 @@ class Bank:
                 self._take_slot_back()
             if self._free:
                 held.slot, held.tier = heappop(self._free), Tier.COMING
-                self._begin(key, held, self._copy)
+                self._begin(self._copying, key, held, self._copy)
 
     def _copy(self, key: str, held: Holding) -> None:
         assert isinstance(held.memory, GatedMemory)

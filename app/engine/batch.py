@@ -18,11 +18,11 @@ from app.engine.needs import Needs
 from app.engine.packed import PackedModel, Passed
 from app.engine.parts import spans_of
 from app.engine.row import Row
-from app.engine.scheduler import QueueFullError, Scheduler, Task, Turn
+from app.engine.scheduler import QueueFullError, Readiness, Scheduler, Task, Turn
 from app.engine.slots import Slots
 from app.lift.base_model import Pluggable
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS, _CLOSING_SECONDS = 0.1, 30.0
 _log = structlog.get_logger()
 
 
@@ -105,7 +105,7 @@ class Batch:
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(_CLOSING_SECONDS)  # a pass may never end, and ends with the process
 
     def _run(self) -> None:
         while not self._is_closing:
@@ -113,11 +113,12 @@ class Batch:
                 if turns := self._wait_for_turns():
                     self._step_began = time.perf_counter()
                     self._step(turns)
-                    self._step_began = None
             except Exception:
                 # The thread's edge: nobody may wait for a thread that is gone.
                 _log.exception("batch_failed")
                 self._end_all("the engine failed; ask again")
+            finally:
+                self._step_began = None
         self._end_all("the server is stopping; ask again later")
 
     def _wait_for_turns(self) -> Sequence[Turn]:
@@ -133,7 +134,7 @@ class Batch:
         while self._forgotten:
             self._parts.needs.forget(self._forgotten.popleft(), self._rows.values())
         self._end_late()
-        self._parts.scheduler.admit(self._is_ready)
+        self._parts.scheduler.admit(self._readiness)
         for row, error in self._parts.needs.take_failed():
             self._end(row, error)
         for task in self._parts.scheduler.running:
@@ -144,9 +145,12 @@ class Batch:
         latest = time.perf_counter() - self._answer_seconds
         for row in [row for row in self._rows.values() if row.asked_at < latest]:
             self._end(row, EngineFailedError("the answer took too long; ask for fewer tokens"))
+        for row in [self._rows[task] for task in self._parts.scheduler.running]:
+            if row.is_unread():
+                self._end(row, EngineFailedError("nobody read the answer for a minute; ask again"))
 
-    def _is_ready(self, task: Task) -> bool:
-        return self._parts.needs.are_met(self._rows[task])
+    def _readiness(self, task: Task) -> Readiness:
+        return self._parts.needs.look_at(self._rows[task])
 
     def _step(self, turns: Sequence[Turn]) -> None:
         rows = [self._rows[turn.task] for turn in turns]

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from app.engine.answerer import KeptAdapter, Tier
 from app.lift.kinds import DocumentMemory
 
-_TELLING_SECONDS = 2.0
-
 
 @dataclass
 class Holding:
@@ -30,6 +28,7 @@ class Holding:
     """It goes as soon as no row reads it."""
     last_used_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     failed_at: float = 0.0
+    """By `time.perf_counter`."""
 
     @property
     def room_bytes(self) -> int:
@@ -48,13 +47,8 @@ class Holding:
     def fail(self, error: Exception) -> None:
         """Keep nothing but the reason."""
         _clear_frames(error)
-        self.tier, self.error, self.failed_at = Tier.FAILED, error, time.monotonic()
+        self.tier, self.error, self.failed_at = Tier.FAILED, error, time.perf_counter()
         self.memory, self.num_bytes, self.most_bytes = None, 0, 0
-
-    def is_stale_failure(self) -> bool:
-        """Say whether those who waited for it have heard that it failed, or are gone."""
-        is_old = time.monotonic() - self.failed_at > _TELLING_SECONDS
-        return self.tier is Tier.FAILED and is_old
 
     def told(self, key: str, *, is_pinned: bool) -> KeptAdapter:
         """Return what the engine tells of it."""

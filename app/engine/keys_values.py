@@ -111,11 +111,19 @@ class RowCache:
         self.place = pool.take() if pool and fits else None
         self.num_tokens = self._num_written = 0
         self._layers: dict[int, Seen] = {}
-        if prefix:
-            self.num_tokens = prefix.num_tokens
-            for layer, seen in prefix.layers.items():
-                self._room(layer, seen)
-                self._write(layer, 0, seen)
+        try:
+            self._begin_with(prefix)
+        except BaseException:  # most often no memory is left: the place is another's then
+            self.let_go(is_sound=False)
+            raise
+
+    def _begin_with(self, prefix: Prefix | None) -> None:
+        if prefix is None:
+            return
+        self.num_tokens = prefix.num_tokens
+        for layer, seen in prefix.layers.items():
+            self._room(layer, seen)
+            self._write(layer, 0, seen)
 
     def extend(self, layer: int, new: Seen) -> Seen:
         """Write a layer's next tokens, and return all that it has seen with them.

@@ -13,6 +13,7 @@ from app.engine.bank import Bank
 from app.engine.keys_values import Prefix
 from app.engine.prefixes import Prefixes
 from app.engine.row import Row
+from app.engine.scheduler import Readiness
 from app.lift.kinds import DocumentMemory
 
 Loader = Callable[[Row], DocumentMemory]
@@ -30,16 +31,20 @@ class Needs:
     """By prefix: the row that reads it for all who wait for it."""
     _failed: dict[Row, Exception] = field(default_factory=dict)
 
-    def are_met(self, row: Row) -> bool:
+    def look_at(self, row: Row) -> Readiness:
         """Hold all that a row needs, if it is at hand; else have it come."""
-        if row.is_ready or row in self._failed:
-            return row.is_ready
-        if not self._has_memory(row):
-            return False
+        if row.is_ready:
+            return Readiness.READY
+        if row in self._failed:
+            return Readiness.COMING
+        memory = self._memory_of(row)
+        if memory is not Readiness.READY:
+            return memory
         prefix = self.prefixes.get(row.prefix_key)
-        reader = self._readers.setdefault(row.prefix_key, row) if prefix is None else row
-        if reader is not row:  # somebody reads it for us already
-            return False
+        if prefix is None and not row.is_forgotten:
+            reader = self._readers.setdefault(row.prefix_key, row)
+            if reader is not row:  # somebody reads it for us already
+                return Readiness.COMING
         return self._hold(row, prefix)
 
     def take_failed(self) -> list[tuple[Row, Exception]]:
@@ -62,10 +67,11 @@ class Needs:
             self.bank.release(row.memory_key)
 
     def forget(self, document_id: str, rows: Iterable[Row]) -> None:
-        """Drop what was read of a document; what `rows` still read of it is kept for nobody."""
+        """Drop what was read of a document; what `rows` will read of it is kept for nobody."""
         self.prefixes.forget(document_id)
         for row in rows:
             if row.ask.document_id == document_id:
+                row.is_forgotten = True
                 self._stop_reading(row)
 
     def clear(self) -> None:
@@ -76,20 +82,23 @@ class Needs:
         if self._readers.get(row.prefix_key) is row:
             del self._readers[row.prefix_key]
 
-    def _has_memory(self, row: Row) -> bool:
+    def _memory_of(self, row: Row) -> Readiness:
         if row.memory_key is None:
-            return True
-        tier = self.bank.prepare(row.memory_key, row.ask.document_id, partial(self.load, row))
-        if tier is Tier.FAILED and (error := self.bank.take_error(row.memory_key)):
+            return Readiness.READY
+        load = partial(self.load, row)
+        tier = self.bank.prepare(row.memory_key, row.ask.document_id, load, row.asked_at)
+        if tier is Tier.FAILED and (error := self.bank.error(row.memory_key)):
             self._failed[row] = error
-        return tier in (Tier.SLOT, Tier.ALONE)
+        if tier is Tier.HOST:  # all slots are read by those who run
+            return Readiness.HELD_UP
+        return Readiness.READY if tier in (Tier.SLOT, Tier.ALONE) else Readiness.COMING
 
-    def _hold(self, row: Row, prefix: Prefix | None) -> bool:
+    def _hold(self, row: Row, prefix: Prefix | None) -> Readiness:
         if row.memory_key:
             try:
                 row.slot, row.alone = self.bank.acquire(row.memory_key)
             except KeyError:  # it had to leave a moment ago
-                return False
+                return Readiness.COMING
             row.task.alone = row.memory_key if row.alone else None
         row.become_ready(prefix)
-        return True
+        return Readiness.READY

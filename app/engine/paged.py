@@ -6,6 +6,7 @@ N tokens of a pass, R rows, H query heads, K key/value heads, D head size, P pla
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 import torch
@@ -18,14 +19,21 @@ from app.engine.parts import Look, Part, Span
 PAGE_TOKENS = 256
 """The kernel takes pages of a multiple of so many tokens."""
 _MOST_DIM, _DIM_STEP = 256, 8
+_LEAST_CAPABILITY = (8, 0)
 _DTYPES = (torch.bfloat16, torch.float16)
 
 
 def can_attend(query: Tensor, look: Look) -> bool:
     """Say whether the kernel is to be had for such queries [N, H, D]."""
     dim = query.shape[-1]
-    fits = dim <= _MOST_DIM and dim % _DIM_STEP == 0
-    return query.is_cuda and query.dtype in _DTYPES and look.softcap is None and fits
+    if not query.is_cuda or query.dtype not in _DTYPES or look.softcap is not None:
+        return False
+    return dim <= _MOST_DIM and dim % _DIM_STEP == 0 and _is_new_enough(query.device)
+
+
+@lru_cache
+def _is_new_enough(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) >= _LEAST_CAPABILITY
 
 
 class Pages:

@@ -55,16 +55,16 @@ def _window_tokens(base: BaseModel, ask: Ask) -> int:
 
 
 def _show_sources(base: BaseModel, ask: Ask, window_tokens: int) -> Shown:
-    room = _room_beside(composing_prompt(base, (), ask.question), window_tokens)
+    room = _room_beside(composing_prompt(base, (), ask.question), window_tokens, "these documents'")
     shown = show_sources(base.tokenize, ask.sources, room, ask.method.context_tokens)
     return Shown(composing_prompt(base, shown.tokens, ask.question), 0, shown.composed)
 
 
-def _room_beside(frame: Prompt, window_tokens: int) -> int:
+def _room_beside(frame: Prompt, window_tokens: int, whose: str = "this document's") -> int:
     if len(frame.ids) >= window_tokens:
         raise QuestionTooLongError(
-            f"the question takes {len(frame.ids)} tokens with its frame, and the window of this "
-            f"document's settings holds {window_tokens}: ask a shorter question"
+            f"the question takes {len(frame.ids)} tokens with its frame, and the window of {whose} "
+            f"settings holds {window_tokens}: ask a shorter question"
         )
     return window_tokens - len(frame.ids)
 

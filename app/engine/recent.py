@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 class Recent(Generic[Value]):
     """Keeps what was made last for each of some documents.
 
-    `get` is called by one thread at a time. The others may be called by any: none waits for `make`.
+    `get` is called by one thread at a time for one document. No call waits for another's `make`.
     """
 
     def __init__(self, size: int) -> None:

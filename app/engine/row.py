@@ -19,6 +19,7 @@ from app.lift.generation import Step
 from app.lift.kinds import DocumentMemory
 
 _MOST_UNREAD_PIECES = 256
+_MOST_HELD_SECONDS = 60.0
 
 Told = Piece | Reply | Exception
 """What comes out of a row; the last is a reply or an exception."""
@@ -48,6 +49,10 @@ class Row:
     prefix: Prefix | None = None
     cache: RowCache | None = None
     last_token: int | None = None
+    is_forgotten: bool = False
+    """Its document was deleted or evicted meanwhile: nothing that it reads is kept."""
+    _unread: int = 0
+    _read_at: float = field(default_factory=time.perf_counter)
 
     @classmethod
     def of(cls, ask: Ask, base: BaseModel, shown: Shown, place_tokens: int) -> "Row":
@@ -115,7 +120,14 @@ class Row:
 
     def look_after_reader(self) -> None:
         """Wait for a reader who does not keep up."""
-        self.task.is_held = self.told.qsize() >= _MOST_UNREAD_PIECES
+        unread = self.told.qsize()
+        self.task.is_held = unread >= _MOST_UNREAD_PIECES
+        if unread != self._unread:
+            self._unread, self._read_at = unread, time.perf_counter()
+
+    def is_unread(self) -> bool:
+        """Say whether it was held for so long that it should not keep others from running."""
+        return self.task.is_held and time.perf_counter() - self._read_at > _MOST_HELD_SECONDS
 
     def _next_ids(self, num_tokens: int) -> Sequence[int]:
         if self.last_token is not None:

@@ -7,6 +7,7 @@ that speaks; what is left of its budget reads prompts, the earliest row's first.
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NamedTuple
 
 
@@ -27,6 +28,16 @@ class Task:
     """Rows with another value never share a step with it: a memory that all tokens read."""
     is_held: bool = False
     """Its reader is slower than we are: it gets no token until that has changed."""
+
+
+class Readiness(Enum):
+    """Whether a question has all that it needs to run."""
+
+    READY = auto()
+    COMING = auto()
+    """It will have it, whatever runs meanwhile."""
+    HELD_UP = auto()
+    """Those who run have it: it is to be free when some of them have ended."""
 
 
 class Turn(NamedTuple):
@@ -82,16 +93,15 @@ class Scheduler:
         if not queue:
             del self._waiting[task.document_id]
 
-    def admit(self, is_ready: Callable[[Task], bool]) -> None:
+    def admit(self, look_at: Callable[[Task], Readiness]) -> None:
         """Let waiting questions run, as far as there is room.
 
-        `is_ready` tells whether all that a question needs is at hand. One that is not ready is
-        passed by. One that is too large for the room that is left, or may not run beside the
-        others, holds up those behind it, or it would wait for ever.
+        `look_at` tells whether all that a question needs is at hand. One for which it is coming is
+        passed by. One that is held up, too large for the room that is left, or may not run beside
+        the others, holds up those behind it, or it would wait for ever.
         """
         while self._waiting and len(self.running) < self._most_rows:
-            ready = (queue[0] for queue in self._waiting.values() if is_ready(queue[0]))
-            task = next(ready, None)
+            task = self._next(look_at)
             if task is None or not self._can_join(task):
                 return
             self.remove(task)
@@ -110,6 +120,15 @@ class Scheduler:
                 turns.append(Turn(task, num_tokens))
                 budget -= num_tokens
         return turns
+
+    def _next(self, look_at: Callable[[Task], Readiness]) -> Task | None:
+        for queue in self._waiting.values():
+            match look_at(queue[0]):
+                case Readiness.READY:
+                    return queue[0]
+                case Readiness.HELD_UP:
+                    return None
+        return None
 
     def _can_join(self, task: Task) -> bool:
         if not self.running:

@@ -192,9 +192,11 @@ def _copying(device: torch.device) -> Iterator[None]:
         yield
         return
     stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    with torch.cuda.stream(stream):
-        yield
-    stream.synchronize()
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        stream.synchronize()  # after a failure, too: the next who writes has another stream
 
 
 def _brought(weight: Tensor, like: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ def choose_dtype(wish: str, device: torch.device) -> torch.dtype:
     if wish != "auto":
         raise BaseModelError(f"LIFT_DTYPE={wish} is unknown: use auto, float32 or bfloat16")
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        is_fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if is_fast else torch.float32
     return min(_DTYPES.values(), key=_seconds_for_product)
 
 

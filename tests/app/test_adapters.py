@@ -220,6 +220,28 @@ def test_failed_adapter_says_why(
     assert (shown["tier"], shown["failure"]) == ("failed", "the adapter is damaged")
 
 
+@pytest.mark.parametrize("call", ["unpin", "evict"])
+def test_letting_go_is_noted_although_the_engine_is_away(
+    client: TestClient,
+    answerer: FakeAnswerer,
+    monkeypatch: pytest.MonkeyPatch,
+    ready_id: str,
+    call: str,
+) -> None:
+    """Else what ends the engine would be pinned again each time that it is started."""
+    noted = list[str]()
+
+    def refuse() -> list[KeptAdapter]:
+        raise EngineFailedError("the engine is starting again")
+
+    monkeypatch.setattr(answerer, "kept_adapters", refuse)
+    monkeypatch.setattr(answerer, call, noted.append)
+    response = client.post(f"/adapters/{ready_id}/{call}")
+
+    assert (response.status_code, response.json()["code"]) == (503, "engine_unavailable")
+    assert noted == [ready_id]
+
+
 def test_engine_that_is_away_returns_503(
     client: TestClient, answerer: FakeAnswerer, monkeypatch: pytest.MonkeyPatch, ready_id: str
 ) -> None:

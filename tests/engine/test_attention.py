@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from app.engine.attention import PackedAttention
-from app.engine.keys_values import Pool, RowCache, Seen
+from app.engine.keys_values import Pool, Prefix, RowCache, Seen
 from app.engine.parts import Look, Part
 
 _KEY_HEADS, _HEADS, _DIM = 2, 6, 4
@@ -76,6 +77,48 @@ def test_each_row_attends_to_its_own(cut: list[Row], look: Look) -> None:
     torch.testing.assert_close(attended, expected, atol=1e-4, rtol=1e-4)
 
 
+def varlen_in_words(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ends: Tensor,
+    _key_ends: None,
+    most_new: int,
+    most_seen: int,
+    *,
+    scale: float,
+    window_size: tuple[int, int],
+    enable_gqa: bool,
+    seqused_k: Tensor,
+    block_table: Tensor,
+    num_splits: int,
+) -> Tensor:
+    """Do what CUDA's kernel is documented to do, page by page and token by token."""
+    assert (enable_gqa, num_splits, window_size[1]) == (True, 1, 0)
+    assert {ends.dtype, seqused_k.dtype, block_table.dtype} == {torch.int32}
+    assert most_new == ends.diff().max()
+    assert most_seen == seqused_k.max() <= key.shape[1]
+    window, attended = window_size[0] + 1 or None, list[Tensor]()
+    for row, (start, end) in enumerate(pairwise(ends.tolist())):
+        page, num_seen = block_table[row, 0], int(seqused_k[row])
+        for token in range(start, end):
+            until = num_seen - end + token + 1
+            seen = Seen(*(part[page, :until].transpose(0, 1) for part in (key, value)))
+            attended.append(attend_plainly(query[token], seen, Look(scale, window, None)))
+    return torch.stack(attended)
+
+
+@given(cut=st.lists(rows, min_size=1, max_size=6), look=looks)
+def test_pages_hold_what_the_kernel_has_to_see(cut: list[Row], look: Look) -> None:
+    """Rows with places go through the kernel whatever they read; what it is told is right."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.engine.paged.can_attend", lambda _, look: look.softcap is None)
+        patch.setattr("app.engine.paged.varlen_attn", varlen_in_words)
+        attended, expected = packed(Pool(6, _PLACE_TOKENS), cut, look)
+
+    torch.testing.assert_close(attended, expected, atol=1e-4, rtol=1e-4)
+
+
 @given(
     cut=st.lists(st.tuples(st.integers(0, 30), st.just(1), st.just(True)), min_size=2), look=looks
 )
@@ -107,6 +150,16 @@ def test_rows_side_by_side_share_one_product(monkeypatch: pytest.MonkeyPatch) ->
     )
 
     assert len(counted) == 1
+
+
+def test_row_that_cannot_begin_gives_its_place_back() -> None:
+    """Its prefix may not fit into memory, or be of another model."""
+    pool = Pool(1, 10)
+    too_long = Prefix(11, {0: Seen(*(torch.zeros(_KEY_HEADS, 11, _DIM) for _ in range(2)))})
+    with pytest.raises(RuntimeError):
+        RowCache(10, too_long, pool)
+
+    assert pool.num_free == 1
 
 
 def test_a_row_takes_the_first_free_place_that_is_large_enough() -> None:

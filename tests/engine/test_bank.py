@@ -68,15 +68,16 @@ def test_memory_too_wide_for_the_slots_stays_whole(make_bank: Making) -> None:
     assert bank.acquire("wide") == (None, wide)
 
 
-def test_failure_is_told_once_and_tried_again(make_bank: Making) -> None:
-    """A file that can be read later is read then."""
+def test_failure_is_that_of_all_who_waited_and_tried_again_for_others(make_bank: Making) -> None:
+    """Whoever wanted it before it failed shares in the failure; later, the file may be there."""
     bank = make_bank()
 
     def fail() -> GatedMemory:
         raise OSError("away")
 
-    wait_until(lambda: bank.prepare("a", "doc", fail) is Tier.FAILED, 10)
-    assert str(bank.take_error("a")) == "away"
+    wait_until(lambda: bank.prepare("a", "doc", fail, 0.0) is Tier.FAILED, 10)
+    assert [str(bank.error("a")) for _ in range(2)] == ["away"] * 2
+    assert bank.prepare("a", "doc", fail, 0.0) is Tier.FAILED
     bring(bank, "a")
     assert tier(bank, "a") is Tier.SLOT
 
@@ -133,18 +134,22 @@ def test_failed_preload_says_why_until_it_is_tried_again(make_bank: Making) -> N
     assert held(bank, "a").failure is None
 
 
-def test_failure_that_somebody_else_took_is_none(make_bank: Making) -> None:
-    """Two who want the same memory may look at its failure one after the other."""
-    bank = make_bank()
+def test_files_that_do_not_come_hold_up_no_copies(make_bank: Making) -> None:
+    """A memory that is in main memory is brought to a slot whatever hangs beside it."""
+    bank, may_end = make_bank(num_slots=1), Event()
 
-    def fail() -> GatedMemory:
+    def hang() -> GatedMemory:
+        assert may_end.wait(60)
         raise OSError("away")
 
-    wait_until(lambda: bank.prepare("a", "doc", fail) is Tier.FAILED, 10)
-    assert isinstance(bank.take_error("a"), OSError)
-    assert bank.take_error("a") is None
     bring(bank, "a")
-    assert bank.take_error("a") is None
+    bring(bank, "b")  # which takes the slot of the other
+    for number in range(20):
+        bank.preload(f"hanging {number}", "doc", hang)
+    bring(bank, "a")
+    may_end.set()
+
+    assert tier(bank, "a") is Tier.SLOT
 
 
 def test_failure_keeps_no_weights_alive(make_bank: Making) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -288,6 +288,85 @@ def test_memory_that_says_no_numbers_fails_alone(
 
         assert _said(waiting.result(60)) == alone(base, [sound])[0]
     assert at_once(engine, [sound] * 3) == alone(base, [sound]) * 3
+
+
+def test_all_who_wait_for_a_file_hear_at_once_that_it_failed(
+    start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """It is tried once for them together, and again for whoever asks later."""
+    engine, may_fail, tries = start(tiny_base()), Event(), list[float]()
+
+    @contextmanager
+    def fetch() -> Iterator[Path]:
+        tries.append(time.perf_counter())
+        assert may_fail.wait(60)
+        raise OSError("the store is away")
+        yield
+
+    asked = ask("ann", AdapterFile(fetch, "0" * 64))
+    with ThreadPoolExecutor(5) as threads:
+        waiting = [threads.submit(lambda: collect(engine.stream(asked))) for _ in range(5)]
+        wait_until(lambda: engine.num_rows == 5, 20)
+        may_fail.set()
+        for each in waiting:
+            with pytest.raises(OSError, match="the store is away"):
+                each.result(60)
+    assert len(tries) == 1
+    with pytest.raises(OSError, match="the store is away"):
+        collect(engine.stream(asked))
+    assert len(tries) == 2
+
+
+def test_document_gets_a_slot_though_another_is_asked_without_a_pause(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Overlapping questions never leave the only slot idle by themselves."""
+    base, stopping = tiny_base(), Event()
+    engine = start(base, EngineLimits(slot_bytes=1))
+    popular, other = ask("ann", make_adapter(base, 1), 60), ask("bob", make_adapter(base, 2), 4)
+    collect(engine.stream(popular))
+
+    def keep_asking() -> None:
+        while not stopping.is_set():
+            collect(engine.stream(popular))
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(4):
+            threads.submit(keep_asking)
+            time.sleep(0.02 * number)
+        try:
+            said = _said(collect(engine.stream(other)))
+        finally:
+            stopping.set()
+
+    assert said == alone(base, [other])[0]
+
+
+def test_forgotten_document_is_read_for_nobody_else(
+    start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """Those who waited for its beginning read it each for itself, and nothing of it is kept."""
+    base, reading, may_go_on = tiny_base(), Event(), Event()
+    engine = start(base, EngineLimits(step_tokens=16))
+    asked = ask("ann", None)
+
+    def wait(*_: object) -> None:
+        reading.set()
+        assert may_go_on.wait(60)
+
+    with (
+        base.model.model.layers[1].register_forward_hook(wait),
+        ThreadPoolExecutor(3) as threads,
+    ):
+        waiting = [threads.submit(lambda: collect(engine.stream(asked))) for _ in range(3)]
+        assert reading.wait(60)
+        wait_until(lambda: engine.num_rows == 3, 20)
+        engine.forget("ann")
+        may_go_on.set()
+        texts = {each.result(60).text for each in waiting}
+
+    assert len(texts) == 1
+    assert engine.prefix_bytes == 0
 
 
 def test_long_text_holds_up_nobody_else(

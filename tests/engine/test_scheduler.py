@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.engine.scheduler import QueueFullError, Scheduler, Task, Turn
+from app.engine.scheduler import QueueFullError, Readiness, Scheduler, Task, Turn
 
 _ROWS, _STEP, _ROOM, _WAITING = 3, 8, 60, 6
 
@@ -19,10 +19,14 @@ def task(document_id: str = "a", *, unread: int = 4, room: int = 10, alone: str 
     return Task(document_id, room, unread, alone)
 
 
+def _readiness(is_ready: bool) -> Readiness:
+    return Readiness.READY if is_ready else Readiness.COMING
+
+
 def admitted(queue: Scheduler, *waiting: Task, unready: tuple[Task, ...] = ()) -> list[Task]:
     for each in waiting:
         queue.add(each)
-    queue.admit(lambda each: each not in unready)
+    queue.admit(lambda each: _readiness(each not in unready))
     return queue.running
 
 
@@ -35,7 +39,7 @@ def test_documents_take_turns() -> None:
     while queue.running:
         order.append(queue.running[0])
         queue.remove(queue.running[0])
-        queue.admit(lambda _: True)
+        queue.admit(lambda _: Readiness.READY)
 
     assert order == [first, other, second, third]
 
@@ -48,6 +52,21 @@ def test_question_that_is_not_ready_is_passed_by() -> None:
     assert admitted(queue, slow, quick, unready=(slow,)) == [quick]
     queue.remove(quick)
     assert admitted(queue, task("late")) == [slow]
+
+
+def test_question_that_is_held_up_holds_up_those_behind_it() -> None:
+    """What the running ones have becomes free only if no others take their places."""
+    queue = scheduler()
+    held_up, later = task("held up"), task("later")
+    readiness = {held_up: Readiness.HELD_UP, later: Readiness.READY}
+    for each in (held_up, later):
+        queue.add(each)
+    queue.admit(readiness.__getitem__)
+    assert queue.running == []
+
+    readiness[held_up] = Readiness.READY
+    queue.admit(readiness.__getitem__)
+    assert queue.running == [held_up, later]
 
 
 def test_large_question_is_not_starved() -> None:
@@ -142,7 +161,7 @@ class Schedules(RuleBasedStateMachine):
 
     @rule()
     def step(self) -> None:
-        self.queue.admit(lambda each: each in self.ready)
+        self.queue.admit(lambda each: _readiness(each in self.ready))
         turns = self.queue.plan()
         assert sum(turn.num_tokens for turn in turns) <= _STEP
         assert len({id(turn.task) for turn in turns}) == len(turns)
@@ -174,7 +193,7 @@ class Schedules(RuleBasedStateMachine):
         """Everybody ends, and nothing is left."""
         self.ready = set(self.alive)
         for _ in range(len(self.alive)):
-            self.queue.admit(lambda each: each in self.ready)
+            self.queue.admit(lambda each: _readiness(each in self.ready))
             assert self.queue.running, "somebody waits although nobody runs"
             self.queue.remove(self.queue.running[0])
         assert not self.queue.running

@@ -146,15 +146,15 @@ def test_failure_that_is_evicted_under_a_question_ends_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The batch hears that a memory failed, and an operator drops it before it hears why."""
-    evicted, take_error = list[str](), answerer.bank.take_error
+    evicted, error = list[str](), answerer.bank.error
 
-    def evict_and_take(key: str) -> Exception | None:
+    def evict_and_tell(key: str) -> Exception | None:
         if not evicted:
             evicted.append(key)
             answerer.evict("doc")
-        return take_error(key)
+        return error(key)
 
-    monkeypatch.setattr(answerer.bank, "take_error", evict_and_take)
+    monkeypatch.setattr(answerer.bank, "error", evict_and_tell)
     sound = answerer.stream(ask(adapters[0], tokens=1500))
     first = next(sound)
     gone = AdapterFile(partial(nullcontext, Path("/nowhere")), "0" * 64)

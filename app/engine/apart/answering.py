@@ -5,8 +5,8 @@ from contextlib import suppress
 
 from app.engine.answerer import AdapterFile, Ask, EngineFailedError, KeptAdapter, Piece, Reply
 from app.engine.apart.keeping import Keeper, Patience, Start
-from app.engine.apart.link import Link
 from app.engine.apart.messages import Load, sendable_file
+from app.engine.apart.pinning import Pinning
 
 
 class ApartAnswerer:
@@ -18,8 +18,8 @@ class ApartAnswerer:
         Raises:
             BaseModelError: the base model cannot be had.
         """
-        self._pins: dict[str, AdapterFile] = {}
-        self._keeper = Keeper(start, load, patience or Patience(), self._pin_again)
+        self._pinning = Pinning()
+        self._keeper = Keeper(start, load, patience or Patience(), self._pinning.restore)
 
     @property
     def pid(self) -> int:
@@ -38,7 +38,7 @@ class ApartAnswerer:
             EngineFailedError: also if the process ended or is starting.
         """
         if ask.adapter:
-            self._move_pin(ask.document_id, ask.adapter)
+            self._pinning.move(ask.document_id, ask.adapter)
         yield from self._keeper.link.stream(ask)
 
     def forget(self, document_id: str) -> None:
@@ -60,7 +60,7 @@ class ApartAnswerer:
         Raises:
             EngineFailedError: the process ended or is starting.
         """
-        self._move_pin(document_id, adapter)
+        self._pinning.move(document_id, adapter)
         link = self._keeper.link
         link.lender.offer_file(adapter)
         link.tell("preload", document_id, sendable_file(adapter))
@@ -72,10 +72,7 @@ class ApartAnswerer:
             AdaptersFullError: it does not fit beside what is pinned already.
             EngineFailedError: the process ended or is starting.
         """
-        link = self._keeper.link
-        link.lender.offer_file(adapter)
-        link.call("pin", document_id, sendable_file(adapter))
-        self._pins[document_id] = adapter
+        self._pinning.pin(self._keeper.link, document_id, adapter)
 
     def unpin(self, document_id: str) -> None:
         """End a document's pin."""
@@ -99,15 +96,5 @@ class ApartAnswerer:
 
     def _drop(self, method: str, document_id: str) -> None:
         """Have the engine drop something; one that is gone holds nothing."""
-        self._pins.pop(document_id, None)
-        with suppress(EngineFailedError):
+        with self._pinning.ending(document_id), suppress(EngineFailedError):
             self._keeper.link.tell(method, document_id)
-
-    def _move_pin(self, document_id: str, adapter: AdapterFile) -> None:
-        if document_id in self._pins:
-            self._pins[document_id] = adapter
-
-    def _pin_again(self, link: Link) -> None:
-        for document_id, adapter in list(self._pins.items()):
-            link.lender.offer_file(adapter)
-            link.tell("pin", document_id, sendable_file(adapter))

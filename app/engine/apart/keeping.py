@@ -4,7 +4,6 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from threading import Event, Lock, Thread
@@ -14,7 +13,7 @@ import structlog
 
 from app.engine.answerer import EngineFailedError
 from app.engine.apart.link import STARTING_AGAIN, Link
-from app.engine.apart.messages import Load, Loaded, NotLoaded
+from app.engine.apart.messages import Alive, Load, Loaded, NotLoaded
 from app.lift.errors import BaseModelError
 
 _STOPPING = "the server is stopping; ask again when it is back"
@@ -63,7 +62,7 @@ class Keeper:
     ) -> None:
         """Start a process, and wait until its model is loaded.
 
-        `on_link` is called with each new process before others can ask it.
+        `on_link` is called with each new process, in a thread of its own.
 
         Raises:
             BaseModelError: the base model cannot be had.
@@ -140,9 +139,8 @@ class Keeper:
         try:
             self._load_model(process, connection)
             loaded_at = time.monotonic()
-            with suppress(EngineFailedError):  # it is gone again, as `listen` finds out
-                self._on_link(link)
             self._link = link
+            Thread(target=self._on_link, args=(link,), name="engine-link", daemon=True).start()
             if self._first.done():
                 _log.info("engine_started", pid=process.pid)
             else:
@@ -167,7 +165,7 @@ class Keeper:
     def _load_model(self, process: Process, connection: Connection) -> None:
         try:
             connection.send(self._load)
-            told: Loaded | NotLoaded = connection.recv()
+            told = self._loaded(connection)
         except (EOFError, OSError) as error:
             process.stop(0.0)
             raise BaseModelError(
@@ -179,6 +177,16 @@ class Keeper:
         self.description = told.description
         chosen = {"dtype": told.description["dtype"]}  # timed once: the next engine is like this
         self._load = replace(self._load, base_model={**self._load.base_model, **chosen})
+
+    def _loaded(self, connection: Connection) -> Loaded | NotLoaded:
+        while connection.poll(self._patience.silent):
+            told: Alive | Loaded | NotLoaded = connection.recv()
+            if not isinstance(told, Alive):
+                return told
+        raise BaseModelError(
+            f"the engine's process gave no sign of life for {self._patience.silent:g} seconds "
+            "while it loaded the base model: look whether its device and the model's folder answer"
+        )
 
     def _why_not(self) -> str:
         return _STOPPING if self._is_closing.is_set() else STARTING_AGAIN

@@ -20,6 +20,7 @@ from app.engine.apart.messages import (
     Called,
     Dropped,
     FromEngine,
+    Loaded,
     NotLentError,
     Read,
     Refused,
@@ -147,7 +148,7 @@ class Link:
                 self.lender.lend(message)
             case Returned(lending):
                 self.lender.take_back(lending)
-            case Alive():
+            case Alive() | Loaded():
                 pass
 
     def _hear(self, number: int, value: Heard) -> None:

@@ -50,7 +50,7 @@ class NotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """From the engine, each second."""
+    """From the engine, each second, also while it loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Refused:
     """From the engine: nothing more comes, for this reason."""
 
     number: int
-    error: "EngineError | NotLentError"
+    error: "EngineError | NotLentError | OSError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ class NotLentError(Exception):
 
 ToEngine = Asked | Called | Read | Dropped | Lent | NotLent
 """What the engine is told once it has loaded."""
-FromEngine = Alive | Said | Refused | WantedText | WantedFile | Returned
-"""What the engine tells once it has loaded."""
+FromEngine = Alive | Loaded | Said | Refused | WantedText | WantedFile | Returned
+"""What the engine tells from the end of its loading on."""
 
 
 def sendable(ask: Ask) -> Ask:

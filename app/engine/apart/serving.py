@@ -10,8 +10,10 @@ import structlog
 
 from app.engine.answerer import AdapterFile, Answerer, Ask, EngineError, EngineFailedError
 from app.engine.apart.borrowing import Borrower
+from app.engine.apart.breathing import BREATH_SECONDS
 from app.engine.apart.messages import (
     MOST_UNREAD,
+    NOBODY,
     Alive,
     Asked,
     Called,
@@ -22,7 +24,6 @@ from app.engine.apart.messages import (
     Loaded,
     NotLent,
     NotLentError,
-    NotLoaded,
     Read,
     Refused,
     Said,
@@ -30,23 +31,19 @@ from app.engine.apart.messages import (
 )
 from app.engine.batching import BatchingAnswerer, EngineLimits
 from app.lift.base_model import load_base_model
-from app.lift.errors import LiftError
 
-_BREATH_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-def load_engine(connection: Connection) -> "Serving | None":
-    """Load what the first message names, and say so; None if it cannot be had."""
+def load_engine(connection: Connection) -> "Serving":
+    """Load what the first message names.
+
+    Raises:
+        LiftError: it cannot be had; says what to do.
+    """
     load: Load = connection.recv()
-    try:
-        base = load_base_model(**load.base_model)
-        answerer = BatchingAnswerer(base, EngineLimits(**load.limits))
-    except LiftError as error:
-        connection.send(NotLoaded(str(error)))
-        return None
-    connection.send(Loaded(answerer.describe()))
-    return Serving(connection, answerer)
+    base = load_base_model(**load.base_model)
+    return Serving(connection, BatchingAnswerer(base, EngineLimits(**load.limits)))
 
 
 class Serving:
@@ -59,7 +56,7 @@ class Serving:
         self._answers: dict[int, _Answer] = {}
 
     def run(self) -> None:
-        """Do what comes, one message after the other, until nobody is left who could ask.
+        """Say that it can be asked, and do what comes until nobody is left who could ask.
 
         Nothing here waits for the model. Answers may still be under way at the end.
 
@@ -67,13 +64,14 @@ class Serving:
             EngineFailedError: the engine's own thread is gone.
         """
         with suppress(EOFError, ConnectionError):
+            self._send(Loaded(self._answerer.describe()))
             breathed_at = 0.0
             while True:
                 self._answerer.check_running()
-                if time.monotonic() - breathed_at >= _BREATH_SECONDS:
+                if time.monotonic() - breathed_at >= BREATH_SECONDS:
                     self._send(Alive())
                     breathed_at = time.monotonic()
-                if self._connection.poll(_BREATH_SECONDS):
+                if self._connection.poll(BREATH_SECONDS):
                     self._take(self._connection.recv())
 
     def _take(self, message: ToEngine) -> None:
@@ -105,7 +103,8 @@ class Serving:
         with self._refusing(call.number):
             arguments = [self._complete(argument) for argument in call.arguments]
             value = getattr(self._answerer, call.method)(*arguments)
-            self._send(Said(call.number, value))
+            if call.number != NOBODY:
+                self._send(Said(call.number, value))
 
     def _complete(self, argument: object) -> object:
         if isinstance(argument, AdapterFile):
@@ -116,13 +115,17 @@ class Serving:
     def _refusing(self, number: int) -> Iterator[None]:
         try:
             yield
-        except (EngineError, NotLentError) as error:
-            self._send(Refused(number, error))
+        except (EngineError, NotLentError, OSError) as error:
+            if number == NOBODY:
+                _log.warning("engine_refused", error=str(error))
+            else:
+                self._send(Refused(number, error))
         except Exception:
             # A thread's edge: whoever asked has to hear of it.
             _log.exception("engine_refused")
             reason = "the engine failed, and its log says why; ask again"
-            self._send(Refused(number, EngineFailedError(reason)))
+            if number != NOBODY:
+                self._send(Refused(number, EngineFailedError(reason)))
 
     def _send(self, message: FromEngine) -> None:
         with self._sending, suppress(ConnectionError):  # nobody listens any more: `run` ends, too

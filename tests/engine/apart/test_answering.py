@@ -17,6 +17,7 @@ from app.engine.answerer import (
     AdaptersFullError,
     Answerer,
     Ask,
+    Context,
     EngineBusyError,
     EngineFailedError,
     Piece,
@@ -27,6 +28,8 @@ from app.engine.answerer import (
 )
 from app.engine.apart.answering import ApartAnswerer
 from app.engine.batching import BatchingAnswerer
+from app.engine.sources import Source
+from app.lift.passages import Passage
 from app.storage import DamagedFileError, StoreError
 from tests.engine.conftest import QUESTION, path_of
 from tests.engine.engines import Starting, cpu_seconds
@@ -34,6 +37,7 @@ from tests.lift.conftest import TEXT
 from tests.waiting import wait_until
 
 Making = Callable[..., Ask]
+SOURCES = (Source("A", (Passage("The lamp was lit by Ann.", 0),), "Ann."), Source("B", (), "Bob."))
 
 
 def said(engine: Answerer, asked: Ask) -> list[object]:
@@ -41,7 +45,7 @@ def said(engine: Answerer, asked: Ask) -> list[object]:
     *pieces, reply = engine.stream(asked)
     assert isinstance(reply, Reply)
     told = [_told(piece) for piece in pieces if isinstance(piece, Piece)]
-    counts = reply.prompt_tokens, reply.completion_tokens, reply.num_dropped_turns
+    counts = reply.prompt_tokens, reply.completion_tokens, reply.num_dropped_turns, reply.composed
     return [*told, reply.text, _rounded(reply.memory_share), reply.finish_reason, *counts]
 
 
@@ -64,6 +68,7 @@ def test_answers_are_those_of_the_engine_in_this_process(
         ask(None),
         replace(ask(adapters[0]), sampling=Sampling(temperature=1.0, seed=3, stop=("\n",))),
         replace(ask(None), num_logprobs=2),
+        replace(ask(None), context=Context.RETRIEVED, sources=SOURCES),
     ]
 
     assert [said(apart, each) for each in asks] == [said(answerer, each) for each in asks]

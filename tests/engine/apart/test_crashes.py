@@ -4,15 +4,20 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from app.engine.answerer import AdapterFile, Ask, EngineFailedError, Tier, collect
+from app.lift.adapter import most_memory_bytes
 from tests.embedded.test_child import is_gone
+from tests.engine.conftest import path_of
 from tests.engine.engines import QUICKLY, Starting, is_running, wait_until_running
+from tests.tiny import tiny_base
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.faults
 Making = Callable[..., Ask]
 
 
@@ -61,6 +66,42 @@ def test_pins_outlive_the_process(
     assert (kept.document_id, kept.sha256, kept.is_pinned) == ("ann", adapters[1].sha256, True)
 
 
+def test_pins_that_fitted_fit_again(start_apart: Starting, adapters: list[AdapterFile]) -> None:
+    """Though more is set aside for a file on its way than its memory takes in the end."""
+    first, second = (replace(each, size_bytes=path_of(each).stat().st_size) for each in adapters)
+    with closing(start_apart()) as probe:
+        probe.pin("ann", first)
+        wait_until(lambda: probe.kept_adapters()[0].size_bytes > 0)
+        size_bytes = probe.kept_adapters()[0].size_bytes
+    most_bytes = most_memory_bytes(first.size_bytes, tiny_base())
+    assert most_bytes > size_bytes
+    engine = start_apart(host_bytes=size_bytes + most_bytes)
+    for name, file in (("ann", first), ("bob", second)):
+        engine.pin(name, file)
+        wait_until(lambda: all(each.size_bytes for each in engine.kept_adapters()))
+    os.kill(engine.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(engine))
+    wait_until_running(engine)
+
+    wait_until(lambda: [each.is_pinned for each in engine.kept_adapters()] == [True, True])
+
+
+def test_any_number_of_pins_is_restored_while_others_are_heard(
+    start_apart: Starting, adapters: list[AdapterFile], ask: Making
+) -> None:
+    """Nobody waits for it; what is forgotten before its turn comes is pinned no more."""
+    engine, num_pins = start_apart(), 500
+    for number in range(num_pins):
+        engine.pin(f"doc{number}", replace(adapters[0], sha256=f"{number:064x}"))
+    os.kill(engine.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(engine))
+    wait_until_running(engine)
+    assert collect(engine.stream(ask(None))).text
+    engine.forget(f"doc{num_pins - 1}")
+
+    wait_until(lambda: len(engine.kept_adapters()) == num_pins - 1, 120)
+
+
 def test_steering_waits_for_no_process(start_apart: Starting, adapters: list[AdapterFile]) -> None:
     """While none runs, what needs one says so at once; what drops something has nothing to do."""
     engine = start_apart(replace(QUICKLY, first_pause=60.0))
@@ -98,7 +139,7 @@ def test_stopped_process_does_not_hold_up_the_end(start_apart: Starting, ask: Ma
 
 def test_silent_process_is_replaced(start_apart: Starting, ask: Making) -> None:
     """One that gives no sign of life counts as dead: nobody waits for it for ever."""
-    engine = start_apart(replace(QUICKLY, silent=5.0))
+    engine = start_apart(replace(QUICKLY, silent=20.0))
     silent = engine.pid
     os.kill(silent, signal.SIGSTOP)
     with pytest.raises(EngineFailedError, match="is started again"):

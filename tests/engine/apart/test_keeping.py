@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -51,6 +51,24 @@ class _Pretended:
             self.loads.append(connection.recv())
             if said := self.says(len(self.started_at)):
                 connection.send(said)
+
+
+def test_process_that_hangs_while_it_loads_is_replaced() -> None:
+    """It is not waited for longer than for any sign of life."""
+    may_end = Event()
+
+    def hang_but_the_first(n: int) -> Loaded | None:
+        if n > 1:
+            may_end.wait(60)
+        return _LOADED if n == 1 else None
+
+    processes = _Pretended(hang_but_the_first)
+    patience = Patience(first_pause=0.05, longest_pause=0.1, settled=60.0, silent=0.3)
+    engine = ApartAnswerer(processes.start, Load({"dtype": "auto"}, {}), patience)
+
+    wait_until(lambda: len(processes.started_at) >= 4)
+    may_end.set()
+    engine.close()
 
 
 def test_pauses_grow_while_starts_fail(capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.engine.answerer import Ask, EngineFailedError, Piece
-from app.engine.apart.messages import Alive, Asked, Called, Refused, sendable
+from app.engine.apart.messages import Alive, Asked, Called, Loaded, Refused, sendable
 from app.engine.apart.serving import Serving
 from app.engine.batching import BatchingAnswerer
 from app.lift.config import MethodConfig
@@ -25,7 +25,9 @@ def serving(answerer: FakeAnswerer) -> Iterator[tuple[Connection, Any]]:
     """Serve a fake engine; gives our end of its connection, and how it ended."""
     ours, theirs = (Connection(end.detach()) for end in socket.socketpair())
     with ours, theirs, ThreadPoolExecutor(1) as threads:
-        yield ours, threads.submit(Serving(theirs, answerer).run)
+        ended = threads.submit(Serving(theirs, answerer).run)
+        assert ours.recv() == Loaded(answerer.describe())
+        yield ours, ended
         ours.close()
 
 
