@@ -44,12 +44,13 @@ _sent = count()
 
 @schemathesis.hook
 def before_call(ctx: Any, case: Any, kwargs: Any) -> None:
-    """Send no key twice.
+    """Send no key twice in sequences of requests.
 
     A request under a key of an earlier sequence is answered as it was then, with a document that
     may have been deleted meanwhile; Schemathesis takes it for a new one, which has to be there.
     """
-    key = (case.headers or {}).get(_KEY)
+    is_in_sequence = case.meta is not None and case.meta.phase.name == "stateful"
+    key = (case.headers or {}).get(_KEY) if is_in_sequence else None
     if isinstance(key, str) and re.fullmatch(r"[!-~][ -~]{0,254}", key):
         mark = f"-{next(_sent)}"
         case.headers[_KEY] = key[: _KEY_LENGTH - len(mark)] + mark
