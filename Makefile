@@ -48,6 +48,7 @@ client: $(VENV)/.generators  ## Generate a Python client into build/lift-client
 bench: $(VENV)/.dev  ## Measure speed, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.engine
+	$(BIN)/python -m tests.benchmarks.apart
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.listing
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -21,7 +20,6 @@ from app.engine.answerer import (
     collect,
 )
 from app.engine.batching import BatchingAnswerer
-from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
 from app.lift.generation import generate
 from app.lift.prompts import answering_context, question_prompt
@@ -41,62 +39,6 @@ def test_swapping_back_gives_the_identical_answer(
 
     assert (again.text, again.memory_share) == (first.text, first.memory_share)
     assert (between.text, between.memory_share) != (first.text, first.memory_share)
-
-
-@pytest.fixture
-def adapters_of_kinds(
-    tmp_path: Path,
-    make_memory: Callable,
-    make_low_rank: Callable,
-) -> dict[str, AdapterFile]:
-    """One adapter file of each kind, each another document's."""
-    base = tiny_base()
-    memories = {
-        "lora": make_low_rank(base, "lora"),
-        "pissa": make_low_rank(base, "pissa"),
-        "gated-memory": make_memory(base),
-    }
-    files = {}
-    for kind, memory in memories.items():
-        path = tmp_path / f"{kind}.safetensors"
-        method = MethodConfig(memory_kind=kind, lora_rank=4)
-        lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
-        info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
-        files[kind] = AdapterFile(partial(nullcontext, path), info.sha256)
-    return files
-
-
-def test_kinds_are_swapped_for_one_another(
-    any_answerer: Answerer,
-    adapters_of_kinds: dict[str, AdapterFile],
-    ask: Callable[..., Ask],
-) -> None:
-    """A LoRA, a PiSSA and a Gated Memory in turn, twice: each gives its own answer again."""
-    rounds = [
-        {
-            kind: collect(any_answerer.stream(ask(adapter))).text
-            for kind, adapter in adapters_of_kinds.items()
-        }
-        for _ in range(2)
-    ]
-    bare = collect(any_answerer.stream(ask(None))).text
-
-    assert rounds[0] == rounds[1]
-    assert len({bare, *rounds[0].values()}) == 4
-
-
-@pytest.mark.parametrize("kind", ["lora", "pissa"])
-def test_a_rivals_answer_has_no_memory_share(
-    any_answerer: Answerer,
-    adapters_of_kinds: dict[str, AdapterFile],
-    ask: Callable[..., Ask],
-    kind: str,
-) -> None:
-    """Without gates there is no share to tell."""
-    reply = collect(any_answerer.stream(ask(adapters_of_kinds[kind])))
-
-    assert reply.completion_tokens > 0
-    assert reply.memory_share is None
 
 
 def test_without_memory_the_bare_model_answers(

@@ -4,12 +4,13 @@ Questions on several documents, kinds and versions of memories, hung up at any m
 operators do; on few rows, one or two slots and little room. At the end nothing is held.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -57,6 +58,7 @@ orders = st.tuples(
     st.sampled_from(sorted(DOCUMENTS)),
     st.sampled_from([name for name in SIZES if name]),
 )
+Schedule = list[Question | tuple[str, str, str]]
 schedules = st.lists(st.one_of(questions, questions, questions, orders), min_size=1, max_size=12)
 
 
@@ -86,11 +88,21 @@ def alone(files: Mapping[str | None, AdapterFile | None]) -> dict[tuple[object, 
     }
 
 
+class World(NamedTuple):
+    """What a schedule is carried out on."""
+
+    engine: BatchingAnswerer
+    files: Mapping[str | None, AdapterFile | None]
+    alone: Mapping[tuple[object, ...], str]
+
+
 @pytest.fixture(scope="module")
-def engine() -> Iterator[BatchingAnswerer]:
+def world(
+    files: dict[str | None, AdapterFile | None], alone: dict[tuple[object, ...], str]
+) -> Iterator[World]:
     """One engine, that all schedules come upon as the last one left it."""
-    with closing(BatchingAnswerer(BASE, LIMITS)) as made:
-        yield made
+    with closing(BatchingAnswerer(BASE, LIMITS)) as engine:
+        yield World(engine, files, alone)
 
 
 def ask(question: Question, files: Mapping[str | None, AdapterFile | None]) -> Ask:
@@ -118,13 +130,9 @@ def carry_out(
         getattr(engine, what)(*arguments)
 
 
-def run(
-    engine: BatchingAnswerer,
-    schedule: list[Question | tuple[str, str, str]],
-    files: Mapping[str | None, AdapterFile | None],
-    alone: Mapping[tuple[object, ...], str],
-) -> None:
+def run(world: World, schedule: Schedule) -> None:
     """Carry a schedule out, look at each answer, and at what is left."""
+    engine, files, alone = world
     heard: list[tuple[Question, Future[str | None]]] = []
     with ThreadPoolExecutor(len(schedule)) as threads:
         for step in schedule:
@@ -146,26 +154,22 @@ def check_empty(engine: BatchingAnswerer) -> None:
     assert sum(each.tier is Tier.SLOT for each in kept) <= 1
 
 
-@given(schedule=schedules)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_random_schedules_answer_rightly_and_end_empty(
-    schedule: list[Question | tuple[str, str, str]],
-    engine: BatchingAnswerer,
-    files: dict[str | None, AdapterFile | None],
-    alone: dict[tuple[object, ...], str],
-) -> None:
+def over(num_schedules: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test over so many random schedules."""
+    bounds = settings(
+        max_examples=num_schedules, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    return lambda test: bounds(given(schedule=schedules)(test))
+
+
+@over(40)
+def test_random_schedules_answer_rightly_and_end_empty(schedule: Schedule, world: World) -> None:
     """Token for token what each is told alone; and no row, place, slot or count stays behind."""
-    run(engine, schedule, files, alone)
+    run(world, schedule)
 
 
 @pytest.mark.exhaustive
-@given(schedule=schedules)
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_thousand_random_schedules(
-    schedule: list[Question | tuple[str, str, str]],
-    engine: BatchingAnswerer,
-    files: dict[str | None, AdapterFile | None],
-    alone: dict[tuple[object, ...], str],
-) -> None:
+@over(1000)
+def test_a_thousand_random_schedules(schedule: Schedule, world: World) -> None:
     """The same, for longer."""
-    run(engine, schedule, files, alone)
+    run(world, schedule)

@@ -14,7 +14,6 @@ import pytest
 
 from app.engine.answerer import (
     AdapterFile,
-    AdaptersFullError,
     Answerer,
     Ask,
     Context,
@@ -23,7 +22,6 @@ from app.engine.answerer import (
     Piece,
     Reply,
     Sampling,
-    Tier,
     collect,
 )
 from app.engine.apart.answering import ApartAnswerer
@@ -31,12 +29,14 @@ from app.engine.batching import BatchingAnswerer
 from app.engine.sources import Source
 from app.lift.passages import Passage
 from app.storage import DamagedFileError, StoreError
-from tests.engine.conftest import QUESTION, path_of
+from tests.engine.conftest import path_of
 from tests.engine.engines import Starting, cpu_seconds
 from tests.lift.conftest import TEXT
 from tests.waiting import wait_until
 
 Making = Callable[..., Ask]
+
+
 SOURCES = (Source("A", (Passage("The lamp was lit by Ann.", 0),), "Ann."), Source("B", (), "Bob."))
 
 
@@ -260,60 +260,3 @@ def test_questions_that_come_and_go_leave_nothing_behind(
     assert apart.num_asks == 0
     wait_until(lambda: [kept.num_answers for kept in apart.kept_adapters()] == [0, 0])
     wait_until(lambda: process.num_threads() <= threads_before)
-
-
-def test_adapters_are_steered(
-    apart: ApartAnswerer, adapters: list[AdapterFile], ask: Making
-) -> None:
-    """Preload, pin, unpin, evict and forget reach the process, and it tells what it holds."""
-
-    def kept() -> list[tuple[str, Tier, bool]]:
-        return [(each.sha256, each.tier, each.is_pinned) for each in apart.kept_adapters()]
-
-    one, two = (each.sha256 for each in adapters)
-    apart.preload("ann", adapters[0])
-    wait_until(lambda: kept() == [(one, Tier.SLOT, False)])
-    apart.pin("bob", adapters[1])
-    wait_until(lambda: kept() == [(one, Tier.SLOT, False), (two, Tier.SLOT, True)])
-    apart.unpin("bob")
-    assert kept()[1] == (two, Tier.SLOT, False)
-    apart.evict("ann")
-    assert kept() == [(two, Tier.SLOT, False)]
-    apart.forget("bob")
-
-    assert kept() == []
-
-
-def test_pin_too_large_is_refused(apart: ApartAnswerer, adapters: list[AdapterFile]) -> None:
-    """The refusal comes as itself, and nothing is pinned."""
-    huge = replace(adapters[0], size_bytes=10**12)
-    with pytest.raises(AdaptersFullError):
-        apart.pin("ann", huge)
-
-    assert apart.kept_adapters() == []
-
-
-def test_preloaded_file_that_is_gone_is_told(
-    apart: ApartAnswerer, adapters: list[AdapterFile]
-) -> None:
-    """Nobody asked, so the list says what went wrong."""
-
-    def fetch() -> Iterator[Path]:
-        raise FileNotFoundError(2, "No such file", "the adapter")
-
-    apart.preload("ann", AdapterFile(contextmanager(fetch), adapters[0].sha256))
-    wait_until(lambda: [each.tier for each in apart.kept_adapters()] == [Tier.FAILED])
-    (kept,) = apart.kept_adapters()
-
-    assert kept.failure
-    assert "the adapter" in kept.failure
-
-
-def test_conversation_crosses_over_whole(
-    answerer: BatchingAnswerer, apart: ApartAnswerer, ask: Making
-) -> None:
-    """A question that is far larger than a pipe's buffer arrives, and so does its text."""
-    long = "lamp " * 60_000
-    asked = replace(ask(None, QUESTION), read_text=lambda: long, system="Be brief. ")
-
-    assert said(apart, asked) == said(answerer, asked)

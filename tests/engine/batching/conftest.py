@@ -1,0 +1,90 @@
+"""Engines that answer many questions at once, over tiny models, and what each is alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from app.engine.answerer import (
+    AdapterFile,
+    Ask,
+    Reply,
+    collect,
+)
+from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.lift.adapter import Lifted, write_adapter
+from app.lift.base_model import BaseModel
+from app.lift.config import MethodConfig
+from app.lift.memory import GatedMemory
+from tests.engine.reference import answer_alone
+from tests.lift.conftest import TEXT
+
+Making = Callable[..., AdapterFile]
+
+
+@pytest.fixture
+def make_adapter(tmp_path: Path) -> Making:
+    """Write the adapter file of a random memory that is wide awake."""
+    numbers = count()
+
+    def make(base: BaseModel, seed: int, width_factor: int = 2, scale: float = 30.0) -> AdapterFile:
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        memory = GatedMemory.initialised(base.shapes, width_factor, generator, scale)
+        method = MethodConfig(memory_width_factor=width_factor)
+        lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
+        path = tmp_path / f"{next(numbers)}.safetensors"
+        info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")
+        return AdapterFile(partial(nullcontext, path), info.sha256)
+
+    return make
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., BatchingAnswerer]]:
+    """Start engines; they are closed at the end."""
+    engines = list[BatchingAnswerer]()
+
+    def make(base: BaseModel, limits: EngineLimits | None = None) -> BatchingAnswerer:
+        engines.append(BatchingAnswerer(base, limits))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def ask(small: MethodConfig) -> Callable[..., Ask]:
+    """Ask a document of its own text."""
+
+    def make(
+        name: str, adapter: AdapterFile | None, tokens: int = 8, question: str = "Who?"
+    ) -> Ask:
+        text = f"{name}. {TEXT}"
+        return Ask(question, name, lambda: text, small, adapter, tokens)
+
+    return make
+
+
+def alone(base: BaseModel, asks: Sequence[Ask]) -> list[tuple[str, float | None]]:
+    """Return each question's answer from an engine that takes one at a time."""
+    return [said(collect(answer_alone(base, each))) for each in asks]
+
+
+def at_once(engine: BatchingAnswerer, asks: Sequence[Ask]) -> list[tuple[str, float | None]]:
+    """Ask everything at once."""
+    with ThreadPoolExecutor(len(asks)) as threads:
+        return [
+            said(reply) for reply in threads.map(lambda each: collect(engine.stream(each)), asks)
+        ]
+
+
+def said(reply: Reply) -> tuple[str, float | None]:
+    share = reply.memory_share
+    return reply.text, None if share is None else round(share, 3)
