@@ -12,7 +12,6 @@ import torch
 from app.engine.answerer import (
     AdapterFile,
     Ask,
-    Context,
     EngineFailedError,
     KeptAdapter,
     Piece,
@@ -26,7 +25,7 @@ from app.engine.needs import Needs
 from app.engine.packed import PackedModel
 from app.engine.paged import PAGE_TOKENS
 from app.engine.prefixes import Prefixes
-from app.engine.prompting import Shown, show
+from app.engine.prompting import Shown, show, shows_text
 from app.engine.row import Row, Told
 from app.engine.scheduler import Scheduler
 from app.engine.slots import Slots
@@ -191,8 +190,7 @@ class BatchingAnswerer:
             yield told
 
     def _show(self, ask: Ask) -> Shown:
-        is_read = ask.context is Context.TRUNCATED and not ask.sources
-        tokens = self._texts.tokens(ask) if is_read else []  # before others wait for the tokenizer
+        tokens = self._texts.tokens(ask) if shows_text(ask) else []  # before others wait for us
         with self._tokenizing:
             return show(self._base, ask, lambda: tokens)
 

@@ -29,6 +29,11 @@ class Shown(NamedTuple):
     composed: Composed | None = None
 
 
+def shows_text(ask: Ask) -> bool:
+    """Say whether a question's prompt has head and tail of the document's text."""
+    return ask.context is Context.TRUNCATED and not ask.sources
+
+
 def show(base: BaseModel, ask: Ask, read_tokens: Callable[[], Sequence[int]]) -> Shown:
     """Return the prompt of a question; `read_tokens` gives those of the document's text.
 
