@@ -33,6 +33,7 @@ def assert_nothing_is_left(served: Served, data_dir: Path) -> None:
     assert served.log.endswith("lift: stopped\n")
 
 
+@pytest.mark.faults
 def test_ctrl_c_while_training_keeps_the_job_and_nothing_else(
     tmp_path: Path, tiny: dict[str, str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_document_is_asked_while_the_only_worker_trains_another(
     assert _TEXT[answer.evidence[0].start : answer.evidence[0].end] == answer.evidence[0].text
 
 
+@pytest.mark.faults
 def test_kill_9_while_training_leaves_no_process(tmp_path: Path, tiny: dict[str, str]) -> None:
     """Valkey, worker and trainer die with the server, even if it cannot say goodbye."""
     with serving(tmp_path / "data", **tiny) as served, Client(served.url()) as client:
@@ -106,6 +108,7 @@ def test_server_refuses_a_second_and_stops_on_sigterm(tmp_path: Path, tiny: dict
     )
 
 
+@pytest.mark.exhaustive
 def test_each_kind_of_memory_goes_the_whole_way(tmp_path: Path, tiny: dict[str, str]) -> None:
     """One server lifts with every kind and answers from each; only Gated Memory has a share."""
     with serving(tmp_path / "data", **tiny) as served, Client(served.url()) as client:

@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
 @pytest.mark.parametrize("stopped", [False, True])
 def test_engine_dies_with_a_killed_server_which_loads_no_torch(folder: Path, stopped: bool) -> None:

@@ -162,7 +162,7 @@ def over(num_schedules: int) -> Callable[[Callable[..., None]], Callable[..., No
     return lambda test: bounds(given(schedule=schedules)(test))
 
 
-@over(40)
+@over(20)
 def test_random_schedules_answer_rightly_and_end_empty(schedule: Schedule, world: World) -> None:
     """Token for token what each is told alone; and no row, place, slot or count stays behind."""
     run(world, schedule)
