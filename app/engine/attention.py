@@ -44,7 +44,7 @@ class PackedAttention:
         """Take all rows with a place at once, however many tokens they read."""
         inside, outside = _parted(self._spans, lambda part: part.cache.place is not None)
         if inside:
-            yield paged.Pages(inside, self._device)
+            yield paged.Pages.of(inside, self._device)
         yield from (_Alone(part, span, self._device) for part, span in outside)
 
     def _unpaged(self) -> Iterator["_Way"]:

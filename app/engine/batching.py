@@ -26,6 +26,8 @@ from app.engine.packed import PackedModel
 from app.engine.paged import PAGE_TOKENS
 from app.engine.prefixes import Prefixes
 from app.engine.prompting import Shown, show, shows_text
+from app.engine.recorded.cuda import CudaRecorder
+from app.engine.recorded.steps import RecordedSteps
 from app.engine.row import Row, Told
 from app.engine.scheduler import Scheduler
 from app.engine.slots import Slots
@@ -85,6 +87,7 @@ class BatchingAnswerer:
         self.pool = Pool(limits.rows, _place_tokens(base, half_tokens // limits.rows))
         parts = Parts(
             model=PackedModel(base),
+            recorded=_recorded(base, self.pool, slots),
             scheduler=Scheduler(
                 most_rows=limits.rows,
                 step_tokens=max(limits.step_tokens, limits.rows),
@@ -210,6 +213,12 @@ def _slots(base: BaseModel, limits: EngineLimits) -> Slots:
     one = Slots(base.shapes, 1, _WIDTH_FACTOR, torch.device("meta"), base.dtype)
     num_slots = max(1, limits.slot_bytes // one.slot_bytes)
     return Slots(base.shapes, num_slots, _WIDTH_FACTOR, base.device, base.dtype)
+
+
+def _recorded(base: BaseModel, pool: Pool, slots: Slots) -> RecordedSteps | None:
+    if base.device.type != "cuda":
+        return None
+    return RecordedSteps(base, pool, slots, CudaRecorder(base.device))
 
 
 def _place_tokens(base: BaseModel, most_tokens: int) -> int:

@@ -7,7 +7,7 @@ told to call us for attention while a pass runs, and is as it was afterwards.
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,29 @@ class Passed(NamedTuple):
     """Whether the logits are numbers."""
 
 
+class Given(NamedTuple):
+    """The same, while it is still on its way."""
+
+    logits: Tensor
+    shares: Tensor | None
+    """[parts]."""
+    is_finite: Tensor
+    """[parts]."""
+
+    def awaited(self, num_parts: int) -> Passed:
+        """Return what was given for the first parts, once it is there."""
+        shares = None if self.shares is None else self.shares[:num_parts].tolist()
+        return Passed(self.logits[:num_parts], shares, self.is_finite[:num_parts].tolist())
+
+
+class Attending(Protocol):
+    """Stands in for the model's own attention during one pass."""
+
+    def attend(self, layer: int, query: Tensor, new: Seen, look: Look) -> Tensor:
+        """Attend for query [N, H, D] with the tokens' own keys and values [K, N, D]: [N, H, D]."""
+        ...
+
+
 class PackedModel:
     """A base model whose passes read parts of many rows."""
 
@@ -46,38 +69,54 @@ class PackedModel:
 
         `memory` is read by all tokens; one that differs between rows finds them by `spans_of`.
         """
-        base = self._base
+        device = self._base.device
         ids = [token for part in parts for token in part.ids]
         places = [part.cache.num_tokens + place for part in parts for place in range(len(part.ids))]
-        last = torch.tensor([span.end - 1 for span in spans_of(parts)], device=base.device)
-        attention = PackedAttention(parts, base.device)
-        with (
-            self._products.for_tokens(len(ids)),
-            _attending(base, attention),
-            _plugged(base, memory) as trace,
-        ):
-            output = base.model(
-                input_ids=torch.tensor([ids], device=base.device),
-                position_ids=torch.tensor([places], device=base.device),
-                use_cache=False,
-                logits_to_keep=last,
+        last = torch.tensor([span.end - 1 for span in spans_of(parts)], device=device)
+        with self._products.for_tokens(len(ids)):
+            given = read_tokens(
+                self._base,
+                torch.tensor(ids, device=device),
+                torch.tensor(places, device=device),
+                last,
+                PackedAttention(parts, device),
+                memory,
             )
-            shares = trace.share_at(last).tolist() if trace else None
         for part in parts:
             part.cache.advance(len(part.ids))
-        logits = output.logits[0].float()
-        return Passed(logits, shares, logits.sum(-1).isfinite().tolist())
+        return given.awaited(len(parts))
+
+
+def read_tokens(
+    base: BaseModel,
+    ids: Tensor,
+    positions: Tensor,
+    last: Tensor,
+    attention: Attending,
+    memory: Pluggable | None,
+) -> Given:
+    """Read tokens `ids` [N] at `positions` [N]; gives what follows those at `last` [parts]."""
+    with _attending(base, attention), _plugged(base, memory) as trace:
+        output = base.model(
+            input_ids=ids[None],
+            position_ids=positions[None],
+            use_cache=False,
+            logits_to_keep=last,
+        )
+        shares = trace.share_at(last) if trace else None
+    logits = output.logits[0].float()
+    return Given(logits, shares, logits.sum(-1).isfinite())
 
 
 def _plugged(base: BaseModel, memory: Pluggable | None) -> AbstractContextManager[GateTrace | None]:
     return nullcontext() if memory is None else base.plugged(memory)
 
 
-_current: ContextVar[PackedAttention] = ContextVar("attention")
+_current: ContextVar[Attending] = ContextVar("attention")
 
 
 @contextmanager
-def _attending(base: BaseModel, attention: PackedAttention) -> Iterator[None]:
+def _attending(base: BaseModel, attention: Attending) -> Iterator[None]:
     config: Any = base.decoder.config
     usual, token = config._attn_implementation, _current.set(attention)
     config._attn_implementation = _NAME

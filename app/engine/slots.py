@@ -20,7 +20,7 @@ _FEWEST_SLOTS, _FEW_TOKENS = 2, 4
 _MOST_IDLE = 2  # slots for each that is read: to read the others costs time, too
 
 
-class _Stacked(NamedTuple):
+class Stacked(NamedTuple):
     """One layer's weights in all slots."""
 
     first: Tensor
@@ -45,7 +45,7 @@ class Slots:
         with torch.device("meta"):
             like = GatedMemory(shapes, width_factor)
         self._layers = [
-            _Stacked(*(torch.zeros(num_slots, *size, device=device, dtype=dtype) for size in sizes))
+            Stacked(*(torch.zeros(num_slots, *size, device=device, dtype=dtype) for size in sizes))
             for sizes in map(_sizes, _layers_of(like))
         ]
 
@@ -68,6 +68,11 @@ class Slots:
             for stacked, layer in zip(self._layers, _layers_of(memory), strict=True):
                 _write(stacked.first[slot], stacked.second[slot], layer)
 
+    @property
+    def layers(self) -> Sequence[Stacked]:
+        """All slots' weights, layer by layer; they stay where they are."""
+        return self._layers
+
     def reading(self, spans: Sequence[Span]) -> "SlotReading":
         """Return what the tokens of one pass read; those without a slot read nothing."""
         return SlotReading(self._layers, spans)
@@ -76,7 +81,7 @@ class Slots:
 class SlotReading:
     """A `Memory` in which each token reads its own row's slot; without one, its gate is 0."""
 
-    def __init__(self, layers: Sequence[_Stacked], spans: Sequence[Span]) -> None:
+    def __init__(self, layers: Sequence[Stacked], spans: Sequence[Span]) -> None:
         self._layers = layers
         groups = _groups(spans)
         device = layers[0].first.device
@@ -90,13 +95,13 @@ class SlotReading:
         """Read layer number `layer` for packed queries [1, N, H, D]."""
         stacked = self._layers[layer]
         if len(self._ways) == 1 and self._ways[0].num_tokens == query.shape[1]:
-            return _opened(self._ways[0].read(query[0], stacked)[None])
+            return opened(self._ways[0].read(query[0], stacked)[None])
         heads, dim = query.shape[2:]
         read = query.new_full((1, query.shape[1], heads, dim + 1), -torch.inf)
         read[..., :-1] = 0
         for way in self._ways:
             read[0, way.tokens] = way.read(query[0], stacked)
-        return _opened(read)
+        return opened(read)
 
 
 class _One:
@@ -109,7 +114,7 @@ class _One:
             slice(tokens[0], tokens[-1] + 1) if is_whole else torch.tensor(tokens, device=device)
         )
 
-    def read(self, query: Tensor, stacked: _Stacked) -> Tensor:
+    def read(self, query: Tensor, stacked: Stacked) -> Tensor:
         """Read queries [N, H, D]; gives [tokens, H, D + 1]."""
         own = query[self.tokens].transpose(0, 1)
         first, second = (weights[self._slot] for weights in stacked)
@@ -133,7 +138,7 @@ class _Grid:
         self._reach = slice(min(groups), max(groups) + 1)
         self._most = _most_tokens(groups)
 
-    def read(self, query: Tensor, stacked: _Stacked) -> Tensor:
+    def read(self, query: Tensor, stacked: Stacked) -> Tensor:
         """Read queries [N, H, D]; gives [tokens, H, D + 1]."""
         first, second = (weights[self._reach] for weights in stacked)
         num_slots, heads, dim = first.shape[:3]
@@ -162,7 +167,7 @@ def _most_tokens(groups: Mapping[int, list[int]]) -> int:
     return max(map(len, groups.values()))
 
 
-def _opened(read: Tensor) -> MemoryRead:
+def opened(read: Tensor) -> MemoryRead:
     """Take apart what m and the last layer of g gave, [1, N, H, D + 1]."""
     return MemoryRead(read[..., :-1], gate_of(read[..., -1]))
 
