@@ -1,21 +1,22 @@
-"""A few values, by document: those that were used last."""
+"""Values by document: those that were used last, as much of them as there is room for."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from threading import Lock
 from typing import Generic, TypeVar
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound=Sized)
 
 
 class Recent(Generic[Value]):
-    """Keeps what was made last for each of some documents.
+    """Keeps what was used last, up to so much in all; what is used now is kept however long it is.
 
     `get` is called by one thread at a time for one document. No call waits for another's `make`.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, most_length: int) -> None:
+        """Keep values of `most_length` together."""
+        self._most_length = most_length
         self._changing = Lock()
         self._drops = 0
         self._values: OrderedDict[str, Value] = OrderedDict()
@@ -35,7 +36,7 @@ class Recent(Generic[Value]):
         with self._changing:
             if drops == self._drops:  # else this document may be gone
                 self._values[document_id] = value
-            if len(self._values) > self._size:
+            while len(self._values) > 1 and self._length > self._most_length:
                 self._values.popitem(last=False)
         return value
 
@@ -44,3 +45,7 @@ class Recent(Generic[Value]):
         with self._changing:
             self._drops += 1
             self._values.pop(document_id, None)
+
+    @property
+    def _length(self) -> int:
+        return sum(map(len, self._values.values()))

@@ -13,7 +13,8 @@ from app.engine.answerer import Ask, EngineFailedError
 from app.engine.recent import Recent
 from app.lift.tokenizing import plain_ids
 
-_KEPT_TEXTS, _LOOK_SECONDS = 64, 0.2
+_KEPT_TOKENS = 4_000_000  # some 150 MB as Python holds them
+_LOOK_SECONDS = 0.2
 
 
 class Texts:
@@ -21,7 +22,7 @@ class Texts:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer, self._tokenizing = deepcopy(tokenizer), Lock()
-        self._tokens: Recent[list[int]] = Recent(_KEPT_TEXTS)
+        self._tokens: Recent[list[int]] = Recent(_KEPT_TOKENS)
         self._changing = Lock()
         self._reading: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         """By document, as long as somebody reads its text or waits for it."""
