@@ -68,6 +68,6 @@ def _in_a_function(example: str) -> str:
 
 def _assert_said_twice(said: str) -> None:
     """The answer, its share of memory, a line end, and the answer once more, piece by piece."""
-    whole = re.fullmatch(r"(.*) (0\.\d+|1|1\.0)\n(.*)", said, re.DOTALL)
+    whole = re.fullmatch(r"(.+) (0\.\d+|1|1\.0)\n(.*)", said, re.DOTALL)
     assert whole, said
     assert whole[1] == whole[3]
