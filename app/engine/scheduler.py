@@ -67,6 +67,9 @@ class Scheduler:
         self.running: list[Task] = []
         self._waiting: OrderedDict[str, deque[Task]] = OrderedDict()
         """By document; the one whose turn is next comes first."""
+        self._joining: Task | None = None
+        """Has all that it needs, and waits for room: it comes before whatever it keeps from having
+        that, or both would wait for ever."""
 
     @property
     def num_waiting(self) -> int:
@@ -85,6 +88,8 @@ class Scheduler:
 
     def remove(self, task: Task) -> None:
         """Forget a question that ended, or that nobody waits for any more."""
+        if task is self._joining:
+            self._joining = None
         if task in self.running:
             self.running.remove(task)
             return
@@ -101,8 +106,11 @@ class Scheduler:
         the others, holds up those behind it, or it would wait for ever.
         """
         while self._waiting and len(self.running) < self._most_rows:
-            task = self._next(look_at)
-            if task is None or not self._can_join(task):
+            task = self._joining or self._next(look_at)
+            if task is None:
+                return
+            if not self._can_join(task):
+                self._joining = task
                 return
             self.remove(task)
             if task.document_id in self._waiting:

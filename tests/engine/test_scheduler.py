@@ -69,6 +69,21 @@ def test_question_that_is_held_up_holds_up_those_behind_it() -> None:
     assert queue.running == [held_up, later]
 
 
+def test_question_that_waits_for_room_comes_before_one_that_it_holds_up() -> None:
+    """It may have the slot for which that one waits, which must not keep it from running."""
+    queue = scheduler()
+    running, early, ready = task(room=60), task("early"), task("ready")
+    readiness = {running: Readiness.READY, early: Readiness.COMING, ready: Readiness.READY}
+    for each in (running, early, ready):
+        queue.add(each)
+    queue.admit(readiness.__getitem__)
+    readiness[early] = Readiness.HELD_UP
+    queue.remove(running)
+    queue.admit(readiness.__getitem__)
+
+    assert queue.running == [ready]
+
+
 def test_large_question_is_not_starved() -> None:
     """Small ones do not slip past one for which there is no room yet."""
     queue = scheduler()
