@@ -16,6 +16,14 @@ from app.engine.answerer import (
     Tier,
     TokenLogprob,
 )
+from app.engine.measures import (
+    BankMeasures,
+    BatchMeasures,
+    Distribution,
+    EngineMeasures,
+    Kept,
+    PrefixMeasures,
+)
 from app.engine.sources import Composed
 
 
@@ -81,6 +89,17 @@ class FakeAnswerer:
 
     def evict(self, document_id: str) -> None:
         self._kept.pop(document_id, None)
+
+    def measures(self) -> EngineMeasures:
+        none = Distribution((1.0,), (0, 0), 0.0)
+        held = Kept(len(self._kept), sum(kept.size_bytes for kept in self._kept.values()))
+        return EngineMeasures(
+            started_at=0.0,
+            batch=BatchMeasures(0, 0, none, none),
+            prefixes=PrefixMeasures(0, 0, 0),
+            bank=BankMeasures({Tier.SLOT: held}, 0, 4, 1000, 0, 0, 0, 0, none),
+            device=None,
+        )
 
     def close(self) -> None:
         self.closed = True

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.engine.sources import Composed, Source
 from app.lift.config import MethodConfig
 from app.lift.passages import Passage
+
+if TYPE_CHECKING:
+    from app.engine.measures import EngineMeasures
 
 
 class EngineError(Exception):
@@ -269,6 +272,10 @@ class Answerer(Protocol):
         Raises:
             EngineFailedError: the engine has stopped; one in a process of its own is started again.
         """
+        ...
+
+    def measures(self) -> "EngineMeasures":
+        """Tell what the engine has counted of its own work."""
         ...
 
     def describe(self) -> dict[str, str]:

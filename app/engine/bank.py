@@ -17,7 +17,9 @@ from threading import Lock
 import structlog
 
 from app.engine.answerer import EngineFailedError, KeptAdapter, Tier
+from app.engine.bank_counts import BankCounts
 from app.engine.holding import Holding
+from app.engine.measures import BankMeasures
 from app.engine.pins import Pins
 from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
@@ -45,8 +47,7 @@ class Bank:
         self._free = list(range(slots.num_slots))
         """The first of them is taken: one product reads slots that lie together."""
         self._lock = Lock()
-        self.num_copies = 0
-        """Memories that were copied into a slot so far."""
+        self._counts = BankCounts()
         self._loading = ThreadPoolExecutor(_LOADS_AT_ONCE, thread_name_prefix="bank-load")
         self._copying = ThreadPoolExecutor(1, thread_name_prefix="bank-copy")
 
@@ -127,16 +128,29 @@ class Bank:
                         self._drop(key)
         self._on_change()
 
+    @property
+    def num_copies(self) -> int:
+        """Memories that were copied into a slot so far."""
+        return self._counts.num_copied
+
     def kept(self) -> list[KeptAdapter]:
         """Tell of all memories, the least lately used first."""
         with self._lock:
-            told = self._holdings.items()
-            return [held.told(key, is_pinned=self._pins.holds(key)) for key, held in told]
+            return self._kept()
+
+    def measures(self) -> BankMeasures:
+        """Tell how many memories are kept where, and how many came and went."""
+        with self._lock:
+            return self._counts.told(self._kept(), self._slots.num_slots, self._host_bytes)
 
     def close(self) -> None:
         """End the loading."""
         for threads in (self._loading, self._copying):
             threads.shutdown(wait=False, cancel_futures=True)
+
+    def _kept(self) -> list[KeptAdapter]:
+        told = self._holdings.items()
+        return [held.told(key, is_pinned=self._pins.holds(key)) for key, held in told]
 
     def _preload(self, key: str, document_id: str, load: Load) -> Holding:
         held = self._want(key, document_id, load, None)
@@ -186,15 +200,18 @@ class Bank:
         if held.slot is not None:
             self._leave_slot(held)
         held.fail(error)
+        self._counts.num_failed += 1
         was_pinned = self._pins.lose(key)
         _log.warning("adapter_failed", sha256=key, error=str(error), was_pinned=was_pinned)
         if held.is_leaving:
             self._drop(key)
 
     def _load(self, load: Load, key: str, held: Holding) -> None:
+        began = time.perf_counter()
         memory = load()
         can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
         with self._lock:
+            self._counts.load_seconds.add(time.perf_counter() - began)
             held.memory = memory if can_share else memory.to(self._slots.device)
             held.num_bytes = sum(weight.nbytes for weight in memory.parameters())
             held.tier = Tier.HOST if can_share else Tier.ALONE
@@ -222,7 +239,7 @@ class Bank:
         assert held.slot is not None
         self._slots.write(held.slot, held.memory)
         with self._lock:
-            self.num_copies += 1
+            self._counts.num_copied += 1
             held.tier = Tier.SLOT
             if held.is_leaving:
                 self._drop(key)
@@ -233,6 +250,7 @@ class Bank:
             key for key, held in self._holdings.items() if held.slot is not None and held.is_idle
         ]
         if idle:
+            self._counts.num_displaced += 1
             self._leave_slot(self._holdings[min(idle, key=self._pins.holds)])
 
     def _leave_slot(self, held: Holding) -> None:
@@ -248,6 +266,7 @@ class Bank:
                 return
             if key != newest and held.is_idle and held.num_bytes and not self._pins.holds(key):
                 taken -= held.num_bytes
+                self._counts.num_evicted += 1
                 self._drop(key)
 
     def _drop(self, key: str) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from app.engine.answerer import EngineBusyError, EngineFailedError
 from app.engine.keys_values import Pool
+from app.engine.measures import SECONDS, TOKENS, BatchMeasures, Tally
 from app.engine.needs import Needs
 from app.engine.packed import PackedModel, Passed
 from app.engine.parts import spans_of
@@ -50,6 +51,7 @@ class Batch:
         self._forgotten: deque[str] = deque()
         self._is_closing = False
         self._step_began: float | None = None
+        self._step_seconds, self._step_tokens = Tally(SECONDS), Tally(TOKENS)
         self._thread = threading.Thread(target=self._run, name="batch", daemon=True)
 
     def start(self) -> None:
@@ -72,6 +74,13 @@ class Batch:
     def num_rows(self) -> int:
         """Questions that wait or are being answered."""
         return len(self._rows)
+
+    def measures(self) -> BatchMeasures:
+        """Tell who runs and waits, and what the steps took."""
+        with self._changed:
+            running, waiting = len(self._parts.scheduler.running), self._parts.scheduler.num_waiting
+        steps = self._step_seconds.told(), self._step_tokens.told()
+        return BatchMeasures(running, waiting, *steps)
 
     def add(self, row: Row) -> None:
         """Let a question wait for its turn.
@@ -115,6 +124,8 @@ class Batch:
                 if turns := self._wait_for_turns():
                     self._step_began = time.perf_counter()
                     self._step(turns)
+                    self._step_seconds.add(time.perf_counter() - self._step_began)
+                    self._step_tokens.add(sum(turn.num_tokens for turn in turns))
             except Exception:
                 # The thread's edge: nobody may wait for a thread that is gone.
                 _log.exception("batch_failed")

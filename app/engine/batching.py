@@ -1,6 +1,7 @@
 """The engine: one resident base model that answers questions on many documents in one batch."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,9 @@ from app.engine.answerer import (
 )
 from app.engine.bank import Bank
 from app.engine.batch import Batch, Parts
+from app.engine.device_memory import device_memory
 from app.engine.keys_values import Pool
+from app.engine.measures import EngineMeasures
 from app.engine.needs import Needs
 from app.engine.packed import PackedModel
 from app.engine.paged import PAGE_TOKENS
@@ -70,7 +73,7 @@ class BatchingAnswerer:
 
     def __init__(self, base: BaseModel, limits: EngineLimits | None = None) -> None:
         limits = limits or EngineLimits()
-        self._base = base
+        self._base, self._started_at = base, time.time()
         self._texts = Texts(base.tokenizer)
         self._tokenizing = threading.Lock()
         changed = threading.Condition()
@@ -85,6 +88,7 @@ class BatchingAnswerer:
         self._prefixes = Prefixes(base.device, limits.prefix_bytes, host_bytes)
         half_tokens = limits.row_bytes // 2 // _token_bytes(base)
         self.pool = Pool(limits.rows, _place_tokens(base, half_tokens // limits.rows))
+        self._needs = Needs(self.bank, self._prefixes, self._load)
         parts = Parts(
             model=PackedModel(base),
             recorded=_recorded(base, self.pool, slots),
@@ -95,7 +99,7 @@ class BatchingAnswerer:
                 most_waiting=limits.waiting,
             ),
             slots=slots,
-            needs=Needs(self.bank, self._prefixes, self._load),
+            needs=self._needs,
             pool=self.pool,
         )
         self._batch = Batch(parts, changed, limits.answer_seconds)
@@ -167,6 +171,16 @@ class BatchingAnswerer:
     def check_running(self) -> None:
         """Raise `EngineFailedError` if the thread that owns the model is gone or stuck."""
         self._batch.check_running()
+
+    def measures(self) -> EngineMeasures:
+        """Tell what the engine has counted of its own work."""
+        return EngineMeasures(
+            started_at=self._started_at,
+            batch=self._batch.measures(),
+            prefixes=self._needs.measures(),
+            bank=self.bank.measures(),
+            device=device_memory(self._base.device),
+        )
 
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device, dtype and quantization."""

@@ -11,6 +11,7 @@ from functools import partial
 from app.engine.answerer import Tier
 from app.engine.bank import Bank
 from app.engine.keys_values import Prefix
+from app.engine.measures import PrefixMeasures
 from app.engine.prefixes import Prefixes
 from app.engine.row import Row
 from app.engine.scheduler import Readiness
@@ -30,6 +31,10 @@ class Needs:
     _readers: dict[str, Row] = field(default_factory=dict)
     """By prefix: the row that reads it for all who wait for it."""
     _failed: dict[Row, Exception] = field(default_factory=dict)
+    _num_queried: int = 0
+    """Tokens of the prefixes that rows wanted."""
+    _num_hit: int = 0
+    """Those of them that had been read."""
 
     def look_at(self, row: Row) -> Readiness:
         """Hold all that a row needs, if it is at hand; else have it come."""
@@ -78,6 +83,10 @@ class Needs:
         """Drop all prefixes: memory is short."""
         self.prefixes.clear()
 
+    def measures(self) -> PrefixMeasures:
+        """Tell how much of the prefixes had been read before; from any thread."""
+        return PrefixMeasures(self._num_queried, self._num_hit, self.prefixes.num_bytes)
+
     def _stop_reading(self, row: Row) -> None:
         if self._readers.get(row.prefix_key) is row:
             del self._readers[row.prefix_key]
@@ -100,5 +109,7 @@ class Needs:
             except KeyError:  # it had to leave a moment ago
                 return Readiness.COMING
             row.task.alone = row.memory_key if row.alone else None
+        self._num_queried += len(row.shown.prompt.prefix)
+        self._num_hit += prefix.num_tokens if prefix else 0
         row.become_ready(prefix)
         return Readiness.READY

@@ -7,6 +7,9 @@ from app.engine.answerer import AdapterFile, Ask, EngineFailedError, KeptAdapter
 from app.engine.apart.keeping import Keeper, Patience, Start
 from app.engine.apart.messages import Load, sendable_file
 from app.engine.apart.pinning import Pinning
+from app.engine.measures import EngineMeasures
+
+_MEASURING_SECONDS = 2.0
 
 
 class ApartAnswerer:
@@ -85,6 +88,15 @@ class ApartAnswerer:
     def check_running(self) -> None:
         """Raise `EngineFailedError` while the process is started again."""
         _ = self._keeper.link
+
+    def measures(self) -> EngineMeasures:
+        """Tell what the engine has counted of its own work.
+
+        Raises:
+            EngineFailedError: the process ended or is starting, or says nothing for seconds.
+        """
+        measures: EngineMeasures = self._keeper.link.call("measures", seconds=_MEASURING_SECONDS)
+        return measures
 
     def describe(self) -> dict[str, str]:
         """Name the base model, its fingerprint, device, dtype and quantization."""

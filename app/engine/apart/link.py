@@ -31,13 +31,14 @@ from app.engine.apart.messages import (
     WantedText,
     sendable,
 )
+from app.engine.measures import EngineMeasures
 
 STARTING_AGAIN: Final = "the engine stopped and is started again; ask again in a few seconds"
 _LOOK_SECONDS = 0.2
 _READ_AT_ONCE = MOST_UNREAD // 2
 _log = structlog.get_logger()
 
-Heard = Piece | Reply | list[KeptAdapter] | Exception | None
+Heard = Piece | Reply | list[KeptAdapter] | EngineMeasures | Exception | None
 
 
 class Link:
@@ -68,11 +69,16 @@ class Link:
         finally:
             self._drop(number)
 
-    def call(self, method: str, *arguments: object) -> Any:
-        """Return what a method of the engine returns."""
+    def call(self, method: str, *arguments: object, seconds: float | None = None) -> Any:
+        """Return what a method of the engine returns, if it does within so many seconds."""
         number, heard = self._begin()
         self._send(Called(number, method, arguments))
-        value = heard.get()
+        try:
+            value = heard.get(timeout=seconds)
+        except Empty as error:
+            with self._changing:
+                self._hearers.pop(number, None)
+            raise EngineFailedError("the engine does not answer; ask again later") from error
         if isinstance(value, Exception):
             raise value
         return value

@@ -17,6 +17,7 @@ from app.engine.answerer import (
     Piece,
     Reply,
 )
+from app.engine.measures import EngineMeasures
 
 NOBODY: Final = 0
 """Number of a call whose end nobody waits for."""
@@ -90,7 +91,7 @@ class Said:
     """From the engine: a piece, or the last there is to say."""
 
     number: int
-    value: Piece | Reply | list[KeptAdapter] | None
+    value: Piece | Reply | list[KeptAdapter] | EngineMeasures | None
 
 
 @dataclass(frozen=True, slots=True)
