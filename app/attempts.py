@@ -11,11 +11,12 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from app import events
+from app import events, totals
 from app.clock import new_id
 from app.leases import Lease, change_own, find_document_id, hold
 from app.lift.observer import QAPair, StepMetrics
 from app.models import Document, EventKind, Job, QAPairRow
+from app.totals import Count, Name
 
 
 class Left(NamedTuple):
@@ -39,6 +40,8 @@ def start_stage(
     completed: int = 0,
 ) -> None:
     """Enter a stage of `total` units, of which an earlier attempt has completed some."""
+    hold(session, lease)
+    before = totals.stage_ended(session, lease.job_id, now)
     change_own(
         session,
         lease,
@@ -51,6 +54,7 @@ def start_stage(
     )
     data = {"stage": stage, "total": total, "unit": unit, "completed": completed}
     events.add(session, lease.job_id, EventKind.STAGE, data, now)
+    totals.add(session, *before)
 
 
 def record_progress(session: Session, lease: Lease, completed: int) -> None:
@@ -77,6 +81,8 @@ def add_metric(session: Session, lease: Lease, metrics: StepMetrics, now: dateti
     }
     data = {name: value if math.isfinite(value) else None for name, value in figures.items()}
     events.add(session, lease.job_id, EventKind.METRIC, data, now)
+    steps = Count(Name.TRAINING_STEPS, "", 1), Count(Name.TRAINING_TOKENS, "", metrics.tokens)
+    totals.add(session, *steps)
 
 
 def add_log(session: Session, lease: Lease, message: str, now: datetime) -> None:

@@ -9,13 +9,14 @@ import structlog
 from sqlalchemy import Select, and_, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased, defer
 
-from app import errors, training_use
+from app import errors, totals, training_use
 from app.clock import utc_now
 from app.cursors import read_cursor, write_cursor
 from app.job_order import find_positions
 from app.lift.config import MethodConfig
 from app.models import Adapter, Document, Job, JobState
 from app.storage import Store
+from app.totals import AttemptEnd
 
 _ID = re.compile(r"doc_[0-9a-z]{26}")
 _ANSWERING = aliased(Job)
@@ -147,6 +148,8 @@ def remove(session: Session, owner: str, document_id: str) -> None:
     used = training_use.measure(session, [job.id], now)
     session.execute(delete(Document).where(Document.id == document_id))
     training_use.charge(session, used, now)
+    if used:
+        totals.add(session, *totals.attempt_ended(AttemptEnd.CANCELLED))
 
 
 def discard(store: Store, document_id: str) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, case, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from app import events, training_use
+from app import events, totals, training_use
 from app.clock import new_id
 from app.job_order import find_next
 from app.leases import HeldLease, Lease, change, change_own, find_document_id
 from app.models import Adapter, Document, EventKind, Job, JobState, UtcDateTime
+from app.origins import origin
+from app.totals import AttemptEnd, Count, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def create(
         failed_attempts=0,
         pairs_tried=0,
         created_at=now,
+        queued_at=now,
+        **origin(),
     )
     session.add(job)
     return job
@@ -117,7 +121,10 @@ def claim(session: Session, job_id: str, now: datetime, duration: timedelta) -> 
         started_at=now,
         **_NO_STAGE,
     )
-    return lease if claimed else None
+    if not claimed:
+        return None
+    totals.add(session, Count(Name.ATTEMPTS_BEGUN, "", 1))
+    return lease
 
 
 def renew(session: Session, lease: Lease, now: datetime, duration: timedelta) -> None:
@@ -132,6 +139,7 @@ def finish(
     used = training_use.measure(session, [lease.job_id], now)
     ready = {"state": JobState.READY, "finished_at": now, "completed": Job.total}
     change_own(session, lease, **ready, checkpoint_key=None, **_NO_FAILURE, **_NO_LEASE)
+    last_stage = totals.stage_ended(session, lease.job_id, now)
     document_id = find_document_id(session, lease)
     change(session, update(Document).where(Document.id == document_id), num_tokens=num_tokens)
     session.add(
@@ -151,6 +159,7 @@ def finish(
     _tell_end(session, lease.job_id, JobState.READY, now)
     session.flush()
     training_use.charge(session, used, now)
+    totals.add(session, *last_stage, *totals.attempt_ended(AttemptEnd.READY, JobState.READY))
 
 
 def fail_attempt(
@@ -159,29 +168,34 @@ def fail_attempt(
     """End the attempt: the job waits for another one, or has failed for good."""
     used = training_use.measure(session, [lease.job_id], now)
     change_own(session, lease, **_after_failure(failure, max_attempts, now))
-    _tell_failure(session, lease.job_id, failure, now)
+    state = _tell_failure(session, lease.job_id, failure, now)
     training_use.charge(session, used, now)
+    totals.add(session, *totals.attempt_ended(AttemptEnd.FAILED, state))
 
 
 def release(session: Session, lease: Lease, now: datetime) -> None:
     """Give the job back, because its worker has to stop: that is no failure."""
     used = training_use.measure(session, [lease.job_id], now)
-    change_own(session, lease, state=JobState.QUEUED, dispatched_at=None, **_NO_STAGE, **_NO_LEASE)
+    waiting = {"state": JobState.QUEUED, "queued_at": now, "dispatched_at": None}
+    change_own(session, lease, **waiting, **_NO_STAGE, **_NO_LEASE)
     training_use.charge(session, used, now)
+    totals.add(session, *totals.attempt_ended(AttemptEnd.RELEASED))
 
 
 def expire(session: Session, silent: Sequence[HeldLease], max_attempts: int, now: datetime) -> int:
     """End the attempts whose leases are still as they were seen; returns how many there were."""
     failure = Failure("worker_lost", "The worker that trained it vanished.", retryable=True)
     used = training_use.measure(session, [held.job_id for held in silent], now)
-    expired = set()
+    expired, counts = set(), list[Count]()
     for held in silent:
         same = (Job.lease_token == held.token, Job.lease_expires_at == held.expires_at)
         lost = update(Job).where(Job.id == held.job_id, *same)
         if change(session, lost, **_after_failure(failure, max_attempts, now)):
-            _tell_failure(session, held.job_id, failure, now)
+            state = _tell_failure(session, held.job_id, failure, now)
+            counts += totals.attempt_ended(AttemptEnd.LEASE_EXPIRED, state)
             expired.add(held.job_id)
     training_use.charge(session, [use for use in used if use.job_id in expired], now)
+    totals.add(session, *counts)
     return len(expired)
 
 
@@ -193,6 +207,8 @@ def cancel(session: Session, job_id: str, now: datetime) -> bool:
         return False
     _tell_end(session, job_id, JobState.CANCELLED, now)
     training_use.charge(session, used, now)
+    broken_off = [Count(Name.ATTEMPTS_ENDED, AttemptEnd.CANCELLED, len(used))] if used else []
+    totals.add(session, *broken_off, Count(Name.JOBS_ENDED, JobState.CANCELLED, 1))
     return True
 
 
@@ -200,7 +216,8 @@ def retry(session: Session, job_id: str, now: datetime) -> bool:
     """Queue a failed or cancelled job again, to go on where it was; False if it is neither."""
     over = _in_state(job_id, JobState.FAILED, JobState.CANCELLED)
     waiting = {"state": JobState.QUEUED, "finished_at": None, "dispatched_at": None}
-    if not change(session, over, **waiting, failed_attempts=0, **_NO_STAGE, **_NO_FAILURE):
+    asked = {"queued_at": now, "failed_attempts": 0, **origin()}
+    if not change(session, over, **waiting, **asked, **_NO_STAGE, **_NO_FAILURE):
         return False
     events.add(session, job_id, EventKind.LOG, {"message": "queued again"}, now)
     return True
@@ -233,6 +250,7 @@ def _after_failure(failure: Failure, max_attempts: int, now: datetime) -> dict[s
         else JobState.FAILED,
         "finished_at": case((again, null()), else_=final) if failure.retryable else now,
         "failed_attempts": Job.failed_attempts + 1,
+        "queued_at": now,
         "dispatched_at": None,
         "error_code": failure.code,
         "error": failure.detail,
@@ -245,7 +263,9 @@ def _tell_end(session: Session, job_id: str, state: JobState, now: datetime) -> 
     events.add(session, job_id, EventKind.DONE, {"status": state}, now)
 
 
-def _tell_failure(session: Session, job_id: str, failure: Failure, now: datetime) -> None:
+def _tell_failure(session: Session, job_id: str, failure: Failure, now: datetime) -> str:
+    """Tell of a failed attempt; returns the state that the job is in now."""
     state = session.scalars(select(Job.state).where(Job.id == job_id)).one()
     data = {"code": failure.code, "detail": failure.detail, "status": state}
     events.add(session, job_id, EventKind.ERROR, data, now)
+    return state

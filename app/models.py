@@ -185,7 +185,13 @@ class Job(Base):
     """By the clock of the worker's machine. Every renewal changes it; see `silence`."""
     dispatched_at: Mapped[datetime | None]
     """When the broker last took a message for it; null if none was sent since it was queued."""
+    request_id: Mapped[str | None] = mapped_column(String(128))
+    """Of the request that last asked for it: what is logged for the job bears it."""
+    trace_parent: Mapped[str | None] = mapped_column(String(55))
+    """That request's place in its trace (W3C), if it was traced."""
     created_at: Mapped[datetime]
+    queued_at: Mapped[datetime | None]
+    """Since when it waits; says nothing of a job that does not."""
     started_at: Mapped[datetime | None]
     """When its last attempt began."""
     finished_at: Mapped[datetime | None]
@@ -280,6 +286,17 @@ class TrainingUse(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     """In UTC."""
     seconds: Mapped[float] = mapped_column(server_default="0")
+
+
+class Total(Base):
+    """A count that only grows; kept when the documents are gone (`totals`)."""
+
+    __tablename__ = "totals"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    label: Mapped[str] = mapped_column(String(50), primary_key=True)
+    """Empty where there is one count of the name."""
+    value: Mapped[float]
 
 
 class IdempotencyKey(Base):
