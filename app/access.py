@@ -22,7 +22,9 @@ from app.models import ApiKey
 from app.problems import handle_exception
 from app.services import Services
 
-OPEN_PATHS: Final = frozenset(["/healthz", "/readyz", "/openapi.json", "/openapi-3.0.json"])
+OPEN_PATHS: Final = frozenset(
+    ["/healthz", "/readyz", "/metrics", "/openapi.json", "/openapi-3.0.json"]
+)
 """What everybody may ask for: it tells nothing of any document."""
 _log = structlog.get_logger()
 

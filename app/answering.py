@@ -12,6 +12,8 @@ from starlette.requests import Request
 from app import questions
 from app.engine.answerer import Answerer, Ask, Piece, Reply
 from app.errors import ApiError
+from app.metrics.answers import AnswerMetrics
+from app.tracing.answers import traced
 
 SILENCE_SECONDS: Final = 15.0
 """Whoever listens is told that the server is alive when the model says nothing for so long."""
@@ -31,9 +33,14 @@ class Answering:
     """
 
     def __init__(
-        self, answerer: Answerer, ask: Ask, limiter: CapacityLimiter, request: Request
+        self,
+        answerer: Answerer,
+        ask: Ask,
+        limiter: CapacityLimiter,
+        request: Request,
+        metrics: AnswerMetrics,
     ) -> None:
-        self._request = request
+        self._request, self._metrics = request, metrics
         self._said: asyncio.Queue[Piece | Reply | Exception] = asyncio.Queue()
         self._gone = Event()
         self._ask = replace(ask, is_wanted=lambda: not self._gone.is_set())
@@ -91,7 +98,8 @@ class Answering:
                 self._tell(error)
 
     def _speak_pieces(self) -> None:
-        with closing(questions.stream(self._answerer, self._ask)) as pieces:
+        answer = traced(self._ask, questions.stream(self._answerer, self._ask))
+        with closing(self._metrics.measured(answer)) as pieces:
             while not self._gone.is_set():
                 said = next(pieces)
                 self._tell(said)

@@ -20,6 +20,7 @@ from app.idempotency import Keyed, Once, begin_once, sha256_of_request
 from app.ingest.unpacking import Member
 from app.intake import Upload
 from app.limits import Asks
+from app.metrics import Metrics
 from app.services import Services
 from app.watch import Watch
 
@@ -32,6 +33,16 @@ async def get_services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+async def get_metrics(request: Request) -> Metrics:
+    """Return what this application counts."""
+    metrics = request.app.state.metrics
+    assert isinstance(metrics, Metrics)
+    return metrics
+
+
+MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 
 
 async def get_caller(request: Request) -> Caller:
@@ -142,12 +153,13 @@ async def get_answering(
     request: Request,
     services: ServicesDep,
     limiter: Annotated[CapacityLimiter, Depends(get_asking_limiter)],
+    metrics: MetricsDep,
 ) -> AsyncIterator[Callable[[Ask], Awaitable[Answering]]]:
     """Give what begins an answer; it ends with the response, or when the client goes."""
     async with AsyncExitStack() as answers:
 
         async def begin(ask: Ask) -> Answering:
-            answering = Answering(services.answerer, ask, limiter, request)
+            answering = Answering(services.answerer, ask, limiter, request, metrics.answers)
             return await answers.enter_async_context(answering)
 
         yield begin
