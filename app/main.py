@@ -30,6 +30,8 @@ from app.idempotency import AnsweredBefore
 from app.library import Library
 from app.limits import Asks
 from app.logs import configure_logging
+from app.metrics import Metrics
+from app.metrics.http import CountedRequests
 from app.openai.slashes import ForgivenSlashes
 from app.openapi import Limits
 from app.openapi.serving import DescribedApi
@@ -45,6 +47,7 @@ from app.routes import (
     health,
     joint_questions,
     keys,
+    metrics,
     openai,
     questions,
     versions,
@@ -53,6 +56,8 @@ from app.routes import batches as batch_routes
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
+from app.tracing import configure_tracing
+from app.tracing.requests import TracedRequests
 from app.watch import Watch
 
 API_VERSION: Final = "0.1.0"
@@ -67,6 +72,8 @@ _REFUSALS: tuple[type[Exception], ...] = (
     PoolTimeoutError,
     Exception,
 )
+_NO_TELEMETRY: Final = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own would tell queries and what exceptions say."""
 _SPARE_THREADS = 16  # for questions that the engine refuses, since too many wait
 
 
@@ -86,6 +93,7 @@ def create_app(
         servers=[{"url": "/"}],
         docs_url=None,  # these pages fetch their scripts from elsewhere; nothing here does
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
         lifespan=_lifespan(settings, answerer_factory or load_resident_answerer),
         generate_unique_id_function=_operation_id,
         exception_handlers={
@@ -104,9 +112,10 @@ def create_app(
         adapters,
         keys,
         health,
+        metrics,
     ):
         app.include_router(routes.router)
-    app.state.watch, app.state.asks = Watch(), Asks()
+    app.state.watch, app.state.asks, app.state.metrics = Watch(), Asks(), Metrics()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
     app.add_middleware(Access)
@@ -165,7 +174,8 @@ def _load_apart(settings: Settings) -> Answerer:
 class _Api(DescribedApi):
     def build_middleware_stack(self) -> ASGIApp:
         """Put what names requests around everything, around what answers a crash, too."""
-        return RequestIds(super().build_middleware_stack())
+        answering = RequestIds(TracedRequests(super().build_middleware_stack()))
+        return CountedRequests(answering, self.state.metrics.http)
 
 
 async def _answer_again(_: Request, error: Exception) -> Response:
@@ -178,7 +188,8 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        configure_logging()
+        configure_logging(form=settings.log_format)
+        configure_tracing("api")
         starting = contextmanager_in_threadpool(running_services(settings, answerer_factory))
         async with starting as services:
             app.state.services = services

@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from app import idempotency, jobs, leases
 from app.clock import utc_now
@@ -29,9 +31,12 @@ _log = structlog.get_logger()
 
 def dispatch(database: Database, dispatcher: Dispatcher, job_id: str) -> bool:
     """Send one queued job's message; False if the broker is away and a sweep has to do it."""
+    columns: Any = (Job.device_kind, Job.request_id)
     with database.reading() as session:
-        device_kind = session.scalar(select(Job.device_kind).where(Job.id == job_id))
-    sent = dispatcher.send(job_id, device_kind)
+        found = session.execute(select(*columns).where(Job.id == job_id)).one_or_none()
+    device_kind, request_id = found or (None, None)
+    with bound_contextvars(**({"request_id": request_id} if request_id else {})):
+        sent = dispatcher.send(job_id, device_kind)
     if sent:
         with database.writing() as session:
             jobs.mark_dispatched(session, job_id, utc_now())

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.lift.presets import PRESETS
+from app.logs import LogFormat
 
 
 def _default_data_dir() -> Path:
@@ -101,6 +102,9 @@ class Settings(BaseSettings):
     prefix_bytes: PositiveInt = 2 * 1024**3
     """Memory, on the engine's device, for the documents' beginnings that were read before; on an
     accelerator, as much main memory holds those that had to leave."""
+
+    log_format: LogFormat = "auto"
+    """`json`, or `text` for people; auto writes text on a terminal."""
 
     judge_api_key: SecretStr | None = None
     """Key of the endpoint that judges answers in `lift eval`."""

@@ -1,5 +1,6 @@
 """The Celery application of the workers. It imports no torch: only the trainer's process does."""
 
+import logging
 import os
 from typing import Any
 
@@ -15,8 +16,10 @@ from app.dispatch import broker_options, queue_of
 from app.embedded.tether import die_with
 from app.logs import configure_logging
 from app.settings import Settings
+from app.tracing import configure_tracing
 from workers.devices import queues
 
+_settings = Settings()
 _OPTIONS: dict[str, Any] = {
     # A message is an id in JSON: whoever can write to the broker cannot run code here.
     "task_serializer": "json",
@@ -40,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
     # A stopping worker lets a job that is just being published end. Then the task is interrupted,
     # and gives its trainer LIFT_GRACE_SECONDS to save what it has.
     "worker_soft_shutdown_timeout": 2.0,
-    # Our logs are JSON on stderr already.
+    # What is logged goes to stderr already.
     "worker_redirect_stdouts": False,
 }
 
@@ -60,14 +63,20 @@ def make_app(settings: Settings) -> Celery:
     return celery
 
 
-def _set_up_logging(**_: object) -> None:
-    configure_logging()
+def _set_up_logging(loglevel: int = logging.WARNING, **_: object) -> None:
+    configure_logging(form=_settings.log_format)
+    logging.getLogger("celery").setLevel(loglevel)
 
 
 def _die_with_the_worker(**_: object) -> None:
     die_with(os.getppid())  # and the trainer dies with us, so that a kill -9 leaves nothing
 
 
+def _set_up_tracing(**_: object) -> None:
+    configure_tracing("worker")  # here: no thread that sends would survive a fork
+
+
 setup_logging.connect(_set_up_logging)  # instead of Celery's own
 worker_process_init.connect(_die_with_the_worker)
-app = make_app(Settings())
+worker_process_init.connect(_set_up_tracing)
+app = make_app(_settings)

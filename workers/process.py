@@ -56,10 +56,11 @@ class TrainerProcess:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def begin(self, lease: Lease) -> None:
-        """Hand it a lease to work on."""
+    def begin(self, lease: Lease, names: Mapping[str, str] | None = None) -> None:
+        """Hand it a lease to work on, and `names` for its logs."""
         self.is_free = False
-        line = json.dumps({"job_id": lease.job_id, "token": lease.token})
+        told = {"lease": {"job_id": lease.job_id, "token": lease.token}, "names": names or {}}
+        line = json.dumps(told)
         with suppress(BrokenPipeError):  # it has died already, which its end will tell
             _stream(self._process.stdin).write(line.encode() + b"\n")
             _stream(self._process.stdin).flush()

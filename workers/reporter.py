@@ -18,6 +18,7 @@ from app.clock import utc_now
 from app.db import Database, after_commit
 from app.leases import Lease, LeaseLostError
 from app.lift.observer import QAPair, Stage, StepMetrics
+from app.tracing.stages import StageSpans
 from workers.checkpoints import CheckpointKeeper
 from workers.drain import Drain
 from workers.patience import write_patiently
@@ -42,12 +43,14 @@ class Reporter:
         self._completed: int | None = None
         self._metrics: list[StepMetrics] = []
         self._written_at = -_SECONDS_BETWEEN_WRITES
+        self._stages = StageSpans()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
         """Write what waits; an error that is on its way out matters more than one met here."""
+        self._stages.end()
         ignored = (LeaseLostError, OperationalError) if error_type else ()
         with suppress(*ignored):
             self._flush_patiently()
@@ -55,6 +58,8 @@ class Reporter:
     def stage_started(self, stage: str, total: int, unit: str, completed: int = 0) -> None:
         """Write at once that a stage begins, behind all that belongs to the one before."""
         self._drain.wait_for_saving(waits=stage == Stage.TRAIN)
+        self._stages.begin(stage)
+        _log.info("stage_started", stage=stage, total=total, unit=unit)
         self._flush_patiently()
         write_patiently(
             self._database,

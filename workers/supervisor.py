@@ -5,8 +5,10 @@ ends the attempt and neither this worker nor, on an accelerator, its successor. 
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -21,6 +23,7 @@ from app.leases import Lease, LeaseLostError, require_valid
 from app.models import Document, Job
 from app.settings import Settings
 from app.storage import Store
+from workers.origin import Claimed, attempted
 from workers.patience import write_patiently
 from workers.process import TrainerProcess
 from workers.warm import WarmTrainer
@@ -51,9 +54,21 @@ def supervise(
     if claimed is None:
         _log.info("no_job_waits", message_job_id=job_id)
         return
-    lease, document_id = claimed
+    with attempted(claimed) as names:
+        _see_through(database, store, settings, claimed, trainers, names)
+
+
+def _see_through(
+    database: Database,
+    store: Store,
+    settings: Settings,
+    claimed: Claimed,
+    trainers: WarmTrainer,
+    names: Mapping[str, str],
+) -> None:
+    lease = claimed.lease
     try:
-        failure = _run(database, settings, lease, trainers)
+        failure = _run(database, settings, lease, trainers, names)
         if failure:
             _report(database, settings, lease, failure)
     except LeaseLostError:
@@ -62,27 +77,34 @@ def supervise(
         _release(database, lease)
         raise
     finally:
-        _discard_if_deleted(database, store, document_id)
+        _discard_if_deleted(database, store, claimed.document_id)
 
 
-def _claim(database: Database, settings: Settings, job_id: str) -> tuple[Lease, str] | None:
-    """Return the lease of the job that is next, and that job's document; None without one."""
+def _claim(database: Database, settings: Settings, job_id: str) -> Claimed | None:
+    """Begin an attempt at the job that is next; None without one."""
     duration = timedelta(seconds=settings.lease_seconds)
 
-    def claim(session: Session) -> tuple[Lease, str] | None:
+    def claim(session: Session) -> Claimed | None:
         kinds = session.scalars(select(Job.device_kind).where(Job.id == job_id)).all()
         if not kinds:  # its document was deleted
             return None
         lease = jobs.claim_next(session, kinds[0], utc_now(), duration)
         if lease is None:
             return None
-        return lease, session.scalars(select(Job.document_id).where(Job.id == lease.job_id)).one()
+        columns: Any = (Job.document_id, Job.attempt, Job.request_id, Job.trace_parent)
+        return Claimed(
+            lease, *session.execute(select(*columns).where(Job.id == lease.job_id)).one()
+        )
 
     return write_patiently(database, claim)
 
 
 def _run(
-    database: Database, settings: Settings, lease: Lease, trainers: WarmTrainer
+    database: Database,
+    settings: Settings,
+    lease: Lease,
+    trainers: WarmTrainer,
+    names: Mapping[str, str],
 ) -> Failure | None:
     """Return the failure that the attempt's end is if no result was written; None for no failure.
 
@@ -90,8 +112,8 @@ def _run(
     """
     over: Failure | None = None
     with trainers.lent(settings.grace_seconds) as trainer:
-        trainer.begin(lease)
-        _log.info("attempt_started", job_id=lease.job_id, pid=trainer.pid)
+        trainer.begin(lease, names)
+        _log.info("attempt_started", pid=trainer.pid)
         try:
             _watch(database, settings, lease, trainer)
         except (OverError, LeaseLostError) as error:

@@ -7,8 +7,10 @@ from celery.signals import worker_process_shutdown
 
 from app.db import Database
 from app.dispatch import TRAIN_DOCUMENT
+from app.logs import is_for_people
 from app.settings import Settings
 from app.storage import open_store
+from app.tracing import flush_traces
 from workers.celery import app
 from workers.devices import own_device
 from workers.supervisor import supervise
@@ -26,7 +28,9 @@ class _Kept:
         self.database = Database(self.settings.resolved_database_url)
         self.store = open_store(self.settings)
         device = own_device(self.settings.training_devices)
-        self.trainers = WarmTrainer(TRAINER, {"LIFT_DEVICE": device})
+        # A trainer's stderr is our pipe: it cannot see who reads it.
+        form = "text" if is_for_people(self.settings.log_format) else "json"
+        self.trainers = WarmTrainer(TRAINER, {"LIFT_DEVICE": device, "LIFT_LOG_FORMAT": form})
 
 
 _kept: dict[int, _Kept] = {}
@@ -45,3 +49,4 @@ def _stop_trainer(**_: object) -> None:
     if kept := _kept.pop(os.getpid(), None):
         kept.trainers.stop()
         kept.database.dispose()
+    flush_traces()

@@ -15,6 +15,7 @@ from app.engine.apart.breathing import breathing
 from app.engine.apart.messages import NotLoaded
 from app.lift.errors import LiftError
 from app.logs import configure_logging
+from app.settings import Settings
 
 _log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ def start_engine(descriptor: int) -> Child:
 
 def main() -> None:
     """Serve until the API is gone, or until the engine is broken."""
-    configure_logging()
+    configure_logging(form=Settings().log_format)
     connection = Connection(int(sys.argv[1]))
     try:
         with breathing(connection):

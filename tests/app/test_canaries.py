@@ -32,7 +32,7 @@ def _everything_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
     """Our own events and those of all libraries, from the lowest level on."""
-    monkeypatch.setattr("app.main.configure_logging", lambda: configure_logging("debug"))
+    monkeypatch.setattr("app.main.configure_logging", lambda **_: configure_logging("debug"))
     caplog.set_level(logging.DEBUG)
     yield
     configure_logging()

@@ -96,5 +96,5 @@ if __name__ == "__main__":
     for line in sys.stdin:
         (settings.data_dir / "device").write_text(settings.device)
         pid_file(settings.data_dir).write_text(str(os.getpid()))
-        globals()[sys.argv[1]](own, Lease(**json.loads(line)))
+        globals()[sys.argv[1]](own, Lease(**json.loads(line)["lease"]))
         os.write(int(sys.argv[2]), b".")
