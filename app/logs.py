@@ -32,14 +32,14 @@ def configure_logging(least: str = "info", form: LogFormat = "auto") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _tell_exception,
     ]
-    last: Processor = _renderer(is_for_people(form))
+    last = _renderers(is_for_people(form))
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        processors=[*first, last],
+        processors=[*first, *last],
         logger_factory=_stderr_logger,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
     )
     _hear_libraries(formatter)
@@ -50,10 +50,19 @@ def is_for_people(form: LogFormat) -> bool:
     return sys.stderr.isatty() if form == "auto" else form == "text"
 
 
-def _renderer(is_for_a_person: bool) -> Processor:
+def _renderers(is_for_a_person: bool) -> list[Processor]:
     if is_for_a_person:
-        return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    return structlog.processors.JSONRenderer()
+        return [_in_lines, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.JSONRenderer()]
+
+
+def _in_lines(
+    _logger: Any, _name: str, fields: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    if told := fields.get("exception"):
+        errors = ["\n  ".join([each["type"], *each["at"]]) for each in told]
+        fields["exception"] = "\nled to by ".join(errors)
+    return fields
 
 
 def _hear_libraries(formatter: logging.Formatter) -> None:

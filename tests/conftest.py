@@ -79,7 +79,7 @@ def postgresql(migrated_postgres_url: str) -> Iterator[Database]:
     database = Database(migrated_postgres_url)
     yield database
     with database.writing() as session:
-        tables = "documents, api_keys, training_use, idempotency_keys"
+        tables = "documents, api_keys, training_use, totals, idempotency_keys"
         session.execute(text(f"TRUNCATE {tables} CASCADE"))
     database.dispose()
 

@@ -5,11 +5,11 @@ So each replica of the API tells the same: take the greatest, not the sum.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client import Metric
 from prometheus_client.core import SummaryMetricFamily
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -61,16 +61,18 @@ def read_figures(session: Session, now: datetime) -> JobFigures:
     by_stage = select(Job.stage, func.count()).where(Job.state == JobState.RUNNING)
     queued_at = select(func.min(Job.queued_at)).where(Job.state == JobState.QUEUED)
     oldest = session.scalar(queued_at)
-    found = dict(session.execute(by_state).tuples().all())
-    stages = session.execute(by_stage.group_by(Job.stage))
     return JobFigures(
-        states={state.value: 0 for state in JobState} | found,
-        stages={stage or "starting": num for stage, num in stages},
+        states={state.value: 0 for state in JobState} | _numbers(session, by_state),
+        stages=_numbers(session, by_stage.group_by(Job.stage)),
         oldest_queued_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         losses=_losses(session),
         training_seconds=session.scalar(select(func.sum(TrainingUse.seconds))) or 0.0,
         totals=totals.read(session),
     )
+
+
+def _numbers(session: Session, grouped: Select[Any, int]) -> dict[str, int]:
+    return {key or "starting": num for key, num in session.execute(grouped)}
 
 
 def _losses(session: Session) -> list[float]:
