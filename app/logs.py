@@ -43,6 +43,7 @@ def configure_logging(least: str = "info", form: LogFormat = "auto") -> None:
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
     )
     _hear_libraries(formatter)
+    logging.captureWarnings(True)
 
 
 def is_for_people(form: LogFormat) -> bool:

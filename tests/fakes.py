@@ -19,6 +19,7 @@ from app.engine.answerer import (
 from app.engine.measures import (
     BankMeasures,
     BatchMeasures,
+    DeviceMemory,
     Distribution,
     EngineMeasures,
     Kept,
@@ -37,6 +38,7 @@ class FakeAnswerer:
         self.closed = False
         self.is_running = True
         self.most_pins = 2
+        self.device: DeviceMemory | None = None
         self._kept: dict[str, KeptAdapter] = {}
 
     def stream(self, ask: Ask) -> Iterator[Piece | Reply]:
@@ -98,7 +100,7 @@ class FakeAnswerer:
             batch=BatchMeasures(0, 0, none, none),
             prefixes=PrefixMeasures(0, 0, 0),
             bank=BankMeasures({Tier.SLOT: held}, 0, 4, 1000, 0, 0, 0, 0, none),
-            device=None,
+            device=self.device,
         )
 
     def close(self) -> None:

@@ -94,11 +94,13 @@ def test_every_lift_variable_is_a_setting(name: str) -> None:
     assert named <= set(Settings.model_fields)
 
 
-def test_only_the_api_is_published_and_only_locally(services: dict[str, Any]) -> None:
-    """The API's port is published on loopback; no other service publishes any."""
+def test_only_the_api_and_the_dashboard_are_published_and_only_locally(
+    services: dict[str, Any],
+) -> None:
+    """Their ports are published on loopback; no other service publishes any."""
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
 
-    assert published == {"api": ["127.0.0.1:8000:8000"]}
+    assert published == {"api": ["127.0.0.1:8000:8000"], "grafana": ["127.0.0.1:3000:3000"]}
 
 
 def test_api_that_listens_on_all_addresses_asks_for_keys(
