@@ -9,7 +9,7 @@ from typing import Any
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import celeryd_init, setup_logging, worker_process_init
 from kombu.entity import Queue
 
 from app.dispatch import broker_options, queue_of
@@ -76,6 +76,7 @@ def _set_up_tracing(**_: object) -> None:
     configure_tracing("worker")  # here: no thread that sends would survive a fork
 
 
+celeryd_init.connect(_set_up_logging)  # before Celery says its first word
 setup_logging.connect(_set_up_logging)  # instead of Celery's own
 worker_process_init.connect(_die_with_the_worker)
 worker_process_init.connect(_set_up_tracing)

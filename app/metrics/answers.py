@@ -10,7 +10,8 @@ from contextlib import closing
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from app.engine.answerer import Piece, Reply
-from app.errors import ApiError
+from app.errors import ApiError, StoreUnavailableError
+from app.storage import StoreError
 
 _WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0)
 _GAPS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
@@ -86,7 +87,7 @@ class AnswerMetrics:
                         waited, before = self._gap, now
                     yield said
         except Exception as error:
-            outcome = error.code if isinstance(error, ApiError) else _CRASHED
+            outcome = _code_of(error)
             raise
         finally:
             if outcome:
@@ -98,3 +99,10 @@ class AnswerMetrics:
         self._successes.labels(reply.finish_reason).inc()
         if reply.memory_share is not None:
             self._share.observe(reply.memory_share)
+
+
+def _code_of(error: Exception) -> str:
+    """Return what the client is told, one of few words."""
+    if isinstance(error, StoreError):
+        return StoreUnavailableError.code
+    return error.code if isinstance(error, ApiError) else _CRASHED

@@ -21,6 +21,7 @@ PAGES = [
     "app/lift/README.md",
     "app/openapi/README.md",
     "app/openai/README.md",
+    "app/metrics/README.md",
     "app/remote_tuning/README.md",
 ]
 README = (ROOT / "README.md").read_text()

@@ -12,6 +12,7 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
 from app.client import Client
+from tests.app.metrics.parsed import Parsed
 from tests.serving import TINY_OPTIONS, Served, serving, tiny_settings
 from tests.waiting import wait_until
 
@@ -58,6 +59,7 @@ def test_killed_engine_is_started_again_and_answers_as_before(
         )
         *_, ready = client.follow(document_id, every_seconds=0.2)
         before = client.ask(document_id, _QUESTION, max_tokens=4)
+        told = Parsed(http.get("/metrics").text)
         engine = engine_of(served)
         maps = psutil.Process(served.process.pid).memory_maps()
         events = streamed(http, document_id, memory="off", max_tokens=15_000)
@@ -66,6 +68,7 @@ def test_killed_engine_is_started_again_and_answers_as_before(
         *_, last = events
         refused = http.post(f"/documents/{document_id}/ask", json={"question": _QUESTION})
         red = http.get("/readyz")
+        told_meanwhile = Parsed(http.get("/metrics").text)
         listed = http.get("/v1/models")
         wait_until(lambda: http.get("/readyz").status_code == 200, 120)
         after = client.ask(document_id, _QUESTION, max_tokens=4)
@@ -83,6 +86,9 @@ def test_killed_engine_is_started_again_and_answers_as_before(
     assert int(refused.headers["Retry-After"]) > 0
     assert (red.status_code, red.json()["failed"]) == (503, ["engine"])
     assert listed.status_code == 200
+    assert told.value("lift_engine_up") == told.value("lift_adapter_load_seconds_count") == 1
+    assert told_meanwhile.value("lift_engine_up") == 0
+    assert told_meanwhile.value("lift_time_to_first_token_seconds_count") == 2
     assert not [each.path for each in maps if "torch" in each.path]
     assert survivors == []
     ended = next(json.loads(line) for line in served.log.splitlines() if "engine_ended" in line)

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from app.engine.answerer import Piece, Reply
 from app.errors import EngineBusyError
 from app.metrics.answers import AnswerMetrics
+from app.storage import StoreError
 from tests.app.metrics.parsed import Parsed
 
 REPLY = Reply(
@@ -79,7 +80,11 @@ def test_answer_without_a_memory_has_no_share(
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(EngineBusyError(), "engine_busy"), (ZeroDivisionError(), "internal_error")],
+    [
+        (EngineBusyError(), "engine_busy"),
+        (StoreError("away"), "store_unavailable"),
+        (ZeroDivisionError(), "internal_error"),
+    ],
 )
 def test_failure_is_counted_by_its_code(
     registry: CollectorRegistry, metrics: AnswerMetrics, error: Exception, reason: str

@@ -1,16 +1,24 @@
 """`/metrics` over HTTP: who may read it, and how it is written."""
 
+import re
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 
+from app import attempts
 from app.db import Database
+from app.engine.measures import DeviceMemory
+from app.lift.observer import StepMetrics
 from app.main import create_app
 from app.settings import Settings
 from app.storage import Store
 from tests.app.metrics.parsed import Parsed
 from tests.app.metrics.rules import complaints
 from tests.fakes import FakeAnswerer
-from tests.rows import make_ready
+from tests.rows import NOON, add_job, claim, make_ready
+
+ROOT = Path(__file__).parents[3]
 
 TITLE, QUESTION = "canarytitle", "canaryquestion"
 
@@ -110,3 +118,20 @@ def test_dead_engine_is_told_and_hides_nothing_else(
     assert down.value("lift_database_up") == 1
     assert "lift_num_requests_running" not in down.names
     assert up.value("lift_num_requests_running") == 0
+
+
+def test_readme_names_every_metric_and_no_other(
+    client: TestClient, database: Database, answerer: FakeAnswerer
+) -> None:
+    """The table is what is told while everything is: a job trains, on a GPU."""
+    answerer.device = DeviceMemory(4, 3, 2, 1)
+    lease = claim(database, add_job(database))
+    with database.writing() as session:
+        attempts.add_metric(session, lease, StepMetrics(1, 2.0, 1.0, 1e-3, 100), NOON)
+    told = Parsed(client.get("/metrics").text)
+    typed = re.findall(r"^# TYPE (lift_\S+) (\S+)", told.text, re.MULTILINE)
+
+    table = (ROOT / "app/metrics/README.md").read_text().split("## What there is")[1]
+    rows = re.findall(r"^\| (`lift_.+?) \| (\w+) \|", table, re.MULTILINE)
+    listed = {(name, kind) for names, kind in rows for name in re.findall(r"`(\w+)`", names)}
+    assert listed == set(typed)
