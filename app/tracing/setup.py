@@ -1,6 +1,8 @@
 """Sends spans to the collector that OpenTelemetry's own variables name, if they name one."""
 
+import atexit
 import os
+from threading import Thread
 
 import structlog
 from opentelemetry import trace
@@ -8,7 +10,7 @@ from opentelemetry import trace
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _SPOKEN = "http/protobuf"
-_FLUSH_MILLISECONDS = 2000
+_FLUSH_SECONDS = 2.0
 _INSTALL = "pip install 'lift-server[otel]'"
 _log = structlog.get_logger()
 
@@ -31,10 +33,14 @@ def configure_tracing(part: str) -> None:
 
 
 def flush_traces() -> None:
-    """Send what has ended, before somebody ends this process."""
+    """Send what has ended, before somebody ends this process; a collector that is away costs
+    seconds, whatever the SDK would wait.
+    """
     provider = trace.get_tracer_provider()
     if hasattr(provider, "force_flush"):
-        provider.force_flush(_FLUSH_MILLISECONDS)
+        flushing = Thread(target=provider.force_flush, daemon=True)
+        flushing.start()
+        flushing.join(_FLUSH_SECONDS)
 
 
 def _is_wished_for() -> bool:
@@ -50,9 +56,10 @@ def _configure(part: str) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     resource = Resource.create({"lift.process": part} | _service_name())
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+    atexit.register(flush_traces)
 
 
 def _service_name() -> dict[str, str]:

@@ -1,7 +1,11 @@
 """When traces are sent, and what is said if they cannot be."""
 
 import json
+import os
+import socket
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from opentelemetry import trace
@@ -70,3 +74,26 @@ def test_protocol_that_is_not_spoken_is_refused_clearly(
 
     (line,) = map(json.loads, capfd.readouterr().err.splitlines())
     assert line["reason"] == "grpc is not spoken; set http/protobuf"
+
+
+_SPEAK_AND_END = """
+from app.tracing import configure_tracing, flush_traces, span
+configure_tracing("test")
+with span("work", {}):
+    pass
+flush_traces()
+"""
+
+
+def test_collector_that_hangs_holds_nobody_up() -> None:
+    """A process ends soon although what it sends is not taken for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = os.environ | {
+            ENDPOINT: f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "300",
+            "PYTHONPATH": str(Path.cwd()),
+        }
+        command = [sys.executable, "-c", _SPEAK_AND_END]
+        ended = subprocess.run(command, env=environment, timeout=120, check=False)
+
+    assert ended.returncode == 0
