@@ -6,6 +6,7 @@ its type and its way through the code are told. Libraries log through the same r
 """
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator, MutableMapping
@@ -19,6 +20,7 @@ LogFormat = Literal["auto", "json", "text"]
 
 _ROOT = Path(__file__).parents[1]
 _LONGEST_CHAIN = 10
+_LOGGED = re.compile(rb'\{"|(\x1b\S+)?\d{4}-\d\d-\d\dT\S+ \[')
 
 
 def configure_logging(least: str = "info", form: LogFormat = "auto") -> None:
@@ -49,6 +51,11 @@ def configure_logging(least: str = "info", form: LogFormat = "auto") -> None:
 def is_for_people(form: LogFormat) -> bool:
     """Say whether a person reads the log rather than a program."""
     return sys.stderr.isatty() if form == "auto" else form == "text"
+
+
+def is_logged(line: bytes) -> bool:
+    """Say whether a process that logs like this one wrote a line to its log, in either form."""
+    return _LOGGED.match(line) is not None
 
 
 def _renderers(is_for_a_person: bool) -> list[Processor]:

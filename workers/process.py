@@ -15,6 +15,7 @@ import psutil
 
 from app.embedded.tether import tethered
 from app.leases import Lease
+from app.logs import is_logged
 
 _REASON_CHARACTERS = 500
 _REPORT_SECONDS = 5.0
@@ -124,7 +125,8 @@ class TrainerProcess:
     def _pass_on_output(self) -> None:
         with _stream(self._process.stdout) as output:
             for line in output:
-                self._last_line = line if line.strip() else self._last_line
+                if line.strip() and not is_logged(line):
+                    self._last_line = line
                 with suppress(OSError):  # a closed stderr must not fill the trainer's pipe
                     os.write(_STDERR, line)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from app.logs import configure_logging
+from app.logs import configure_logging, is_logged
 
 CANARY = "canarytext"
 
@@ -73,3 +73,10 @@ def test_form_can_be_chosen(form: Any, is_json: bool, capfd: pytest.CaptureFixtu
     assert "an_event" in err
     assert "ValueError" in err
     assert CANARY not in err
+    assert is_logged(err.encode())
+
+
+@pytest.mark.parametrize("line", ["ValueError: no luck", "2030 was the year", "  at a:1", "{it}"])
+def test_what_was_printed_is_not_logged(line: str) -> None:
+    """The last words of a process that crashed are told from its log."""
+    assert not is_logged(line.encode())

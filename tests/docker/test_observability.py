@@ -1,6 +1,9 @@
 """Prometheus and Grafana beside the server, as far as that can be checked without running them."""
 
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from tests.docker.queries import dashboard, dashboard_queries, metrics_in, rules
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docker/observability"
 OBSERVERS = ("prometheus", "grafana")
+PROMTOOL = shutil.which("promtool")
 
 
 @pytest.fixture
@@ -117,6 +121,27 @@ def test_every_alert_says_what_to_do() -> None:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"].rstrip()[-1] in ".?"
+
+
+def test_every_alert_is_made_to_fire() -> None:
+    """On the bad day of the rules' own tests."""
+    text = (Path(__file__).parent / "alerts.yml").read_text(encoding="utf-8")
+
+    assert set(re.findall(r'alertname="(\w+)"', text)) == {rule["alert"] for rule in rules()}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_alerts_fire_when_they_should() -> None:
+    """On a bad day all of them, once each; on a good one none."""
+    tested = subprocess.run(
+        [str(PROMTOOL), "test", "rules", "tests/docker/alerts.yml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 def test_metrics_are_found_in_queries() -> None:

@@ -12,11 +12,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
+
 from app import attempts, jobs
 from app.clock import utc_now
 from app.db import Database
 from app.jobs import Failure, PublishedAdapter
 from app.leases import Lease
+from app.logs import configure_logging
 from app.settings import Settings
 from workers.warm import WarmTrainer
 
@@ -53,6 +56,8 @@ def crash(_: Database, __: Lease) -> None:
 
 
 def die(_: Database, __: Lease) -> None:
+    configure_logging()
+    structlog.get_logger().info("not_the_reason")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
