@@ -43,7 +43,9 @@ def test_observer_is_fenced_in(compose: dict[str, Any], name: str) -> None:
 
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
-    assert {"mem_limit", "cpus", "pids_limit"} <= set(service)
+    assert {"memory", "cpus", "pids"} == set(service["deploy"]["resources"]["limits"])
+    assert service["tmpfs"] == ["/tmp"]
+    assert {"max-size", "max-file"} <= set(service["logging"]["options"])
     assert service["image"].partition(":")[2][:1] in "v1"
     assert not {"environment", "build"} & set(service) or name == "grafana"
 
