@@ -10,7 +10,12 @@ from contextlib import closing
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from app.engine.answerer import Piece, Reply
-from app.errors import ApiError, StoreUnavailableError
+from app.errors import (
+    ApiError,
+    EngineBusyError,
+    EngineUnavailableError,
+    StoreUnavailableError,
+)
 from app.storage import StoreError
 
 _WAITS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0)
@@ -67,6 +72,10 @@ class AnswerMetrics:
             ["reason"],
             registry=registry,
         )
+        for reason in ("stop", "length"):  # told as 0 before the first: a rate needs a beginning
+            self._successes.labels(reason)
+        for reason in (_ABORTED, EngineBusyError.code, EngineUnavailableError.code):
+            self._failures.labels(reason)
 
     def measured(
         self, pieces: Generator[Piece | Reply, None, None]
