@@ -9,6 +9,8 @@ import psycopg
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
@@ -33,6 +35,12 @@ class Database:
         if self.engine.dialect.name == "postgresql":
             event.listen(self.engine, "connect", _limit_waits)
         self._reading = self.engine.execution_options(**{_BEGIN: "BEGIN"})
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        self._unchanging = (
+            self._reading
+            if is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -57,6 +65,12 @@ class Database:
         with Session(self._reading, expire_on_commit=False) as session:
             yield session
 
+    @contextmanager
+    def unchanging(self) -> Iterator[Connection]:
+        """All tables as they are at the first look, however many looks follow."""
+        with self._unchanging.connect() as connection:
+            yield connection
+
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -74,15 +88,23 @@ def after_rollback(session: Session, hook: Callable[[], object]) -> None:
 
 def migrate(url: str) -> None:
     """Bring the database to the newest schema. Several processes may call it at once."""
-    engine = connect(url)
-    try:
-        with engine.connect() as connection:
-            config = Config()
-            config.set_main_option("script_location", str(files("migrations")))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+    _run_migrations(url, lambda config: command.upgrade(config, "head"))
+
+
+def make_schema(url: str, revision: str) -> None:
+    """Give a database without rows, or without tables, the schema of a revision that is known."""
+    _run_migrations(url, lambda config: command.downgrade(config, "base"))
+    _run_migrations(url, lambda config: command.upgrade(config, revision))
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the newest migration that a database has had; None if it has had none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def known_revisions() -> list[str]:
+    """Return all migrations, the newest first."""
+    return [found.revision for found in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def connect(url: str) -> Engine:
@@ -102,6 +124,23 @@ def connect(url: str) -> Engine:
     else:
         event.listen(engine, "handle_error", _drop_row_contents)
     return engine
+
+
+def _run_migrations(url: str, run: Callable[[Config], None]) -> None:
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            run(config)
+    finally:
+        engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    return config
 
 
 def _run_hooks(session: Session, hooks: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
@@ -28,6 +29,14 @@ def running_postgres() -> Iterator[str]:
             yield server.url
         finally:
             server.stop()
+
+
+def new_database(url: str) -> str:
+    """Make another, empty database on a server; returns its URL."""
+    name = f"new_{uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    return url.replace("/postgres", f"/{name}", 1)
 
 
 class PostgresServer:

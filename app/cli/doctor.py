@@ -12,8 +12,8 @@ from rich.table import Column, Table
 
 from app.cli.console import err, fail, out
 from app.cli.environment import read_settings
+from app.cli.opening import opened
 from app.cli.server import DataDir
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.db import Database
@@ -33,12 +33,19 @@ def doctor(
 ) -> None:
     """Compare database and store, and read every file; status 1 if something stays wrong."""
     settings = read_settings(data_dir=data_dir)
-    with _clear_endings(), _opened(settings) as (database, store):
+    with _clear_endings(), opened(settings) as (database, store):
         report, outcomes = _examine(database, store, repair)
     show = _show_json if as_json else _show_table
     show(report, outcomes)
     if any(done is None for _, done in outcomes):
         raise typer.Exit(1)
+
+
+def show_health(database: "Database", store: "Store") -> bool:
+    """Compare database and store and show what is found; say whether nothing is."""
+    report, outcomes = _examine(database, store, is_repairing=False)
+    _show_table(report, outcomes)
+    return not outcomes
 
 
 def _examine(
@@ -56,21 +63,6 @@ def _examine(
     return report, [
         (finding, repair(database, store, finding, utc_now())) for finding in report.findings
     ]
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[tuple["Database", "Store"]]:
-    from app.db import Database
-    from app.storage import open_store
-
-    if settings.database_url is None and not (settings.data_dir / "lift.db").exists():
-        raise fail(f"there is no database in {settings.data_dir}: name its folder in LIFT_DATA_DIR")
-    store = open_store(settings)
-    database = Database(settings.resolved_database_url)
-    try:
-        yield database, store
-    finally:
-        database.dispose()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import typer
 from app.cli import (
     analyse,
     asking,
+    backups,
     doctor,
     documents,
     evaluation,
@@ -47,6 +48,8 @@ for command in (
     server.worker,
     server.migrate,
     doctor.doctor,
+    backups.backup,
+    backups.restore,
 ):
     app.command()(command)
 app.command("eval")(evaluation.evaluate)

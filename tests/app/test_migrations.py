@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from alembic import command
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from app.db import connect
 from app.models import Base
+from tests.postgres import new_database
 
 _OLD_ROWS = (
     "INSERT INTO documents (id, title, sha256, size_bytes, preset, method, created_at) "
@@ -43,7 +43,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """Each of the databases, empty and without a schema."""
     url = f"sqlite:///{tmp_path / 'old.db'}"
     if request.param == "postgresql":
-        url = _new_database(request.getfixturevalue("postgres_url"))
+        url = new_database(request.getfixturevalue("postgres_url"))
     engine = connect(url)
     yield engine
     engine.dispose()
@@ -143,12 +143,3 @@ def _move(engine: Engine, direction: object, revision: str) -> None:
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         direction(config, revision)  # type: ignore[operator]
-
-
-def _new_database(url: str) -> str:
-    name = f"old_{uuid4().hex}"
-    engine = connect(url).execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return url.replace("/postgres?", f"/{name}?")
