@@ -47,7 +47,7 @@ class Installation:
 
     def __init__(self, folder: Path, model: Path, settings: Mapping[str, str]) -> None:
         self.folder, self.keeper, self.mark = folder, Keeper(), uuid4().hex
-        self.port = _free_port()
+        self.port = free_port()
         self.environment = {
             **os.environ,
             **IMPATIENT,
@@ -212,7 +212,8 @@ def installed(
         installation.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
