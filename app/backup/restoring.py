@@ -20,7 +20,7 @@ from app.backup.rows import (
     read_schema,
     write_rows,
 )
-from app.db import connect, make_schema, migrate, revision_of
+from app.db import connect, known_revisions, make_schema, migrate, revision_of
 from app.lift.files import appearing_whole
 from app.storage import Store
 from app.storage.incoming import write_all
@@ -125,20 +125,30 @@ def _write_database(backup: Backup, url: str, told: Told) -> None:
     try:
         with engine.connect() as connection:
             _refuse_rows(find_rows(connection))
-            revision = revision_of(connection)
+            revision = _require_known(revision_of(connection))
         if revision != backup.head.schema_revision:
             make_schema(url, backup.head.schema_revision)
         with engine.begin() as connection:
             schema = read_schema(connection)
             keep_others_out(connection, schema)
             _refuse_rows(find_rows(connection))
+            num_rows = 0
             for entry, lines in backup.members(ROWS):
                 name = entry.name.removeprefix(ROWS).removesuffix(".jsonl")
                 if name not in schema.tables:
                     raise BackupError(f"its database has no table {name}")
-                write_rows(connection, schema.tables[name], lines)
-                told("rows", 1, None)
+                num_rows += write_rows(connection, schema.tables[name], lines)
+                told("rows", num_rows, None)
             go_on_counting(connection)
     finally:
         engine.dispose()
     migrate(url)
+
+
+def _require_known(revision: str | None) -> str | None:
+    if revision is None or revision in known_revisions():
+        return revision
+    raise BackupError(
+        "the database that it should go into has the schema of a newer version of LIFT Server: "
+        "restore into a new database"
+    )

@@ -67,14 +67,14 @@ def find_rows(connection: Connection) -> str | None:
 def keep_others_out(connection: Connection, schema: MetaData) -> None:
     """Let nobody else write until the transaction ends; on SQLite, nobody can."""
     if connection.dialect.name == "postgresql":
-        names = ", ".join(schema.tables)
+        names = ", ".join(table.name for table in TABLES if table.name in schema.tables)
         connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def read_schema(connection: Connection) -> MetaData:
-    """Return the tables as the database has them, which may be older than the models."""
+    """Return our tables as the database has them, which may be older than the models."""
     schema = MetaData()
-    schema.reflect(connection)
+    schema.reflect(connection, only=lambda name, _: name != "alembic_version")
     for table in schema.tables.values():
         for column in table.columns:
             if isinstance(column.type, JSON):
@@ -82,15 +82,17 @@ def read_schema(connection: Connection) -> MetaData:
     return schema
 
 
-def write_rows(connection: Connection, table: Table, lines: Iterable[bytes]) -> None:
-    """Add rows to a table.
+def write_rows(connection: Connection, table: Table, lines: Iterable[bytes]) -> int:
+    """Add rows to a table; returns how many.
 
     Raises:
         BackupError: they are no rows of this table, or name files that no backup holds.
     """
-    rows = (_read(table, line) for line in lines)
+    rows, num_rows = (_read(table, line) for line in lines), 0
     while batch := list(islice(rows, _AT_ONCE)):
         connection.execute(insert(table), batch)
+        num_rows += len(batch)
+    return num_rows
 
 
 def go_on_counting(connection: Connection) -> None:

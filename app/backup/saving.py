@@ -27,7 +27,7 @@ from app.backup.form import (
     Head,
 )
 from app.backup.rows import TABLES
-from app.backup.spool import Kept, Spool, spool_rows
+from app.backup.spool import Kept, Spool, Wanted, spool_rows
 from app.db import Database
 from app.lift.files import appearing_whole, file_sha256
 from app.models import Document
@@ -47,6 +47,8 @@ class Saved:
     num_bytes: int
     missing: list[str]
     """Keys of files that rows name and the store has not."""
+    damaged: list[str]
+    """Keys of files that are not what their rows say; they are in the backup as they are."""
     left_out: list[str]
     """Documents that were deleted meanwhile."""
 
@@ -91,6 +93,7 @@ class _Copying:
     manifest: TextIO
     told: Told
     missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
     num_documents: int = 0
     num_files: int = 0
@@ -110,29 +113,39 @@ class _Copying:
             path = self.spool.path(table.name)
             self._note(self.archive.add_file(f"{ROWS}{path.name}", path))
         self._seal()
-        left_out = sorted(self.left_out)
-        return Saved(self.num_documents, self.num_files, self.num_bytes, self.missing, left_out)
+        return Saved(
+            self.num_documents,
+            self.num_files,
+            self.num_bytes,
+            self.missing,
+            self.damaged,
+            sorted(self.left_out),
+        )
 
     def _add_document(self, document: Kept) -> None:
         sizes = {
             found.key: found.size_bytes
             for found in self.store.list(document_prefix(document.document_id))
         }
-        wanted = [*document.required, *({document.outline} & sizes.keys())]
-        for key in wanted:
+        for wanted in document.files:
             try:
-                self._add_file(key, sizes)
+                self._add_file(wanted, sizes)
             except FileNotFoundError:
                 if not self._is_there(document.document_id):
                     self.left_out.add(document.document_id)
                     return
-                self.missing.append(key)
+                if wanted.is_required:
+                    self.missing.append(wanted.key)
         self.num_documents += 1
 
-    def _add_file(self, key: str, sizes: dict[str, int]) -> None:
+    def _add_file(self, wanted: Wanted, sizes: dict[str, int]) -> None:
+        key, sha256, _ = wanted
         if key not in sizes:
             raise FileNotFoundError(key)
-        self._note(self.archive.add(f"{STORE}{key}", sizes[key], self.store.chunks(key)))
+        entry = self.archive.add(f"{STORE}{key}", sizes[key], self.store.chunks(key))
+        self._note(entry)
+        if sha256 and entry.sha256 != sha256:
+            self.damaged.append(key)
 
     def _is_there(self, document_id: str) -> bool:
         with self.database.reading() as session:

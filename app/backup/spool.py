@@ -12,14 +12,21 @@ from app.db import Database, known_revisions, revision_of
 from app.storage import adapter_key, outline_key, source_key, text_key
 
 
+class Wanted(NamedTuple):
+    """A file that a document keeps in the store."""
+
+    key: str
+    sha256: str | None = None
+    """What a row says of its content; None if none does."""
+    is_required: bool = True
+    """Whether it is missed where it is not there."""
+
+
 class Kept(NamedTuple):
     """The files of a document."""
 
     document_id: str
-    required: list[str]
-    """Keys that have to be there."""
-    outline: str
-    """Key of what may be missing without harm."""
+    files: list[Wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,14 @@ class Spool:
         next_one = next(adapters, None)
         for document in self.rows("documents"):
             own: str = document["id"]
-            required = [source_key(own)]
+            files = [Wanted(source_key(own), document["sha256"])]
             if document["num_characters"] is not None:
-                required.append(text_key(own))
+                files += [Wanted(text_key(own)), Wanted(outline_key(own), is_required=False)]
             while next_one and next_one["document_id"] == own:
-                required.append(adapter_key(own, next_one["sha256"]))
+                sha256 = next_one["sha256"]
+                files.append(Wanted(adapter_key(own, sha256), sha256))
                 next_one = next(adapters, None)
-            yield Kept(own, required, outline_key(own))
+            yield Kept(own, files)
 
     def leave_out(self, document_ids: set[str]) -> None:
         """Take the rows of documents away that were deleted by now."""

@@ -44,7 +44,7 @@ def backup(
     ):
         saved = save(database, store, path, now, reader=_reader_of(settings), told=told)
     _show_saved(path, saved)
-    if saved.missing:
+    if saved.missing or saved.damaged:
         raise typer.Exit(1)
 
 
@@ -96,6 +96,11 @@ def _show_saved(path: Path, saved: "Saved") -> None:
         _say(
             f"{len(saved.missing)} files are missing from the store, such as {saved.missing[0]}: "
             "the backup is without them; see `lift doctor`"
+        )
+    if saved.damaged:
+        _say(
+            f"{len(saved.damaged)} files of the store are damaged, such as {saved.damaged[0]}: "
+            "the backup has them as they are; see `lift doctor`"
         )
 
 

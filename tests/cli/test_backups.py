@@ -80,6 +80,17 @@ def test_file_that_is_missing_from_the_store_is_told(
     assert "findings: 1" in restored.stdout
 
 
+def test_file_that_is_damaged_is_told(installation: Installation, tmp_path: Path) -> None:
+    """There is a backup, and status 1."""
+    installation.overwrite(installation.adapter, b"?")
+
+    result = lift("backup", str(tmp_path / "b.tar"))
+
+    assert result.exit_code == 1
+    assert f"1 files of the store are damaged, such as {installation.adapter}" in result.stderr
+    assert (tmp_path / "b.tar").exists()
+
+
 def test_other_base_model_is_warned_of(backup: Path, tmp_path: Path) -> None:
     """It may be the same model under another name, so it is no error."""
     result = lift(

@@ -5,8 +5,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app import events, jobs
+from app.backup.errors import BackupError
 from app.backup.saving import Saved, save
 from app.clock import utc_now
 from app.db import Database, make_schema, migrate
@@ -151,6 +153,21 @@ def test_older_schema_is_brought_up_to_date(
 
     (document,) = any_empty.tables()["documents"]
     assert document == OLDER_DOCUMENT | {"filename": None, "fingerprint": None}
+
+
+def test_database_of_a_newer_version_is_left_alone(
+    small: Installation, empty: Place, tmp_path: Path
+) -> None:
+    """Even without rows: this version does not know what its tables mean."""
+    saved(small, tmp_path / "b.tar")
+    migrate(empty.url)
+    with empty.database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(BackupError, match="the schema of a newer version"):
+        empty.restore(tmp_path / "b.tar")
+
+    assert not any(empty.tables().values())
 
 
 def test_second_restore_writes_over_the_files_of_a_first(

@@ -98,6 +98,18 @@ def test_file_that_is_missing_is_told_and_the_rest_is_saved(
     assert small.ready in {row["id"] for row in empty.tables()["documents"]}
 
 
+def test_file_that_is_damaged_is_told_and_saved_as_it_is(
+    small: Installation, tmp_path: Path
+) -> None:
+    """A backup is no place to lose the rest of a file, or to hide that it is broken."""
+    small.overwrite(small.adapter, b"what was lesrnt")
+
+    saved = save(small.database, small.store, tmp_path / "b.tar", utc_now())
+
+    assert (saved.damaged, saved.missing) == ([small.adapter], [])
+    assert b"what was lesrnt" in (tmp_path / "b.tar").read_bytes()
+
+
 def test_backup_holds_hashes_of_keys_and_no_setting(
     small: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
