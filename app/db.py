@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -102,9 +103,11 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def known_revisions() -> list[str]:
+@cache
+def known_revisions() -> tuple[str, ...]:
     """Return all migrations, the newest first."""
-    return [found.revision for found in ScriptDirectory.from_config(_config()).walk_revisions()]
+    scripts = ScriptDirectory.from_config(_config())
+    return tuple(found.revision for found in scripts.walk_revisions())
 
 
 def connect(url: str) -> Engine:

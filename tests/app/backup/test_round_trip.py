@@ -146,7 +146,7 @@ def test_older_schema_is_brought_up_to_date(
         with monkeypatch.context() as patch:
             patch.setattr(spool, "TABLES", OLDER_TABLES)
             patch.setattr("app.backup.saving.TABLES", OLDER_TABLES)
-            patch.setattr(spool, "known_revisions", lambda: ["0003"])
+            patch.setattr(spool, "known_revisions", lambda: ("0003",))
             save(older.database, older.store, tmp_path / "b.tar", utc_now())
 
     any_empty.restore(tmp_path / "b.tar")
