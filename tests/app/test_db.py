@@ -236,3 +236,17 @@ def test_errors_hold_no_row_contents(database: Database) -> None:
 
     assert "SECRET" not in told
     assert "null" in str(caught.value.orig).lower()
+
+
+def test_unchanging_look_sees_nothing_that_comes_later(database: Database) -> None:
+    """All looks of one block are at one moment, whatever others commit meanwhile."""
+    with database.unchanging() as connection:
+        before = connection.execute(select(Document.id)).all()
+        with database.writing() as session:
+            add_document(session)
+        after = connection.execute(select(Document.id)).all()
+    with database.unchanging() as connection:
+        later = connection.execute(select(Document.id)).all()
+
+    assert before == after == []
+    assert len(later) == 1

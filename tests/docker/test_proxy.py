@@ -1,6 +1,7 @@
 """What comes through the proxies, and what does not; both with their real programs."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from threading import Event
 
@@ -93,7 +94,7 @@ def test_large_upload_comes_through(http: httpx.Client) -> None:
 
 def test_upload_above_the_servers_limit_is_refused_by_the_server(http: httpx.Client) -> None:
     """With the problem that names the limit."""
-    response = http.post("/documents", files={"file": ("a.txt", b"x" * (_MIB * 5 // 2))})
+    response = _refused_early(http)
 
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
@@ -122,7 +123,7 @@ def test_metrics_stay_inside(http: httpx.Client) -> None:
 def test_page_of_the_server_itself_may_write(http: httpx.Client) -> None:
     """The server sees the name that the browser used, and so knows its own pages."""
     own = http.post("/documents", json={"text": "x"}, headers={"Origin": f"https://{NAME}"})
-    other = http.post("/documents", json={"text": "x"}, headers={"Origin": "https://evil.test"})
+    other = http.post("/documents", headers={"Origin": "https://evil.test"})
 
     assert own.status_code == 202
     assert (other.status_code, other.json()["code"]) == (403, "cross_origin")
@@ -154,3 +155,13 @@ def test_plain_http_is_sent_to_https(proxy: Proxy) -> None:
 def test_clients_are_told_to_stay_with_https(http: httpx.Client) -> None:
     """HSTS on every answer of the API."""
     assert http.get("/healthz").headers["strict-transport-security"] == "max-age=31536000"
+
+
+def _refused_early(http: httpx.Client) -> httpx.Response:
+    """Upload too much; Caddy at times gives up an answer that comes before the body was sent."""
+    for _ in range(5):
+        with suppress(httpx.TransportError):
+            response = http.post("/documents", files={"file": ("a.txt", b"x" * (_MIB * 5 // 2))})
+            if response.status_code != httpx.codes.BAD_GATEWAY:
+                return response
+    raise AssertionError("no answer in five times")
