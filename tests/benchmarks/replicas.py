@@ -243,8 +243,7 @@ def _p95(seconds: Sequence[float]) -> float:
 
 
 def _text(number: int) -> str:
-    sentence = f"Lamp {number} of Osmerrow is lit at dusk by keeper {number * 7 % 100}. "
-    return sentence * 4
+    return f"Lamp {number} of Osmerrow is lit at dusk by keeper {number * 7 % 100}. " * 4
 
 
 if __name__ == "__main__":
