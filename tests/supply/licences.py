@@ -91,7 +91,7 @@ def licence_of(distribution: Distribution) -> str:
         classifiers.remove(_BSD)  # the field says which
     said_by = {field, *(CLASSIFIERS.get(each, _UNKNOWN) for each in classifiers)} - {""}
     said = " AND ".join(f"({each})" for each in sorted(said_by))
-    return str(_licensing.parse(said) or "")
+    return str(_licensing.parse(said)) if said else ""
 
 
 def _from_field(text: str) -> str:
