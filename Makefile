@@ -7,10 +7,16 @@ CONSTRAINTS := .ci/constraints.txt
 GENERATORS := $(CURDIR)/$(VENV)/generators
 OPENAI_CLIENTS := $(VENV)/openai-clients
 CLIENT := build/lift-client
+SUPPLY := $(VENV)/supply
+IMAGE := $(VENV)/image
+IMAGE_PIP := $(SUPPLY)/bin/python -m pip --python $(IMAGE)/bin/python --quiet --disable-pip-version-check
+EXTRAS := $(VENV)/extras
+LOCK := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--constraints $(CONSTRAINTS) --custom-compile-command 'make lock'
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults exhaustive contract lint openapi client bench serve clean
+.PHONY: help demo test faults exhaustive contract lint supply lock openapi client bench serve clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,7 +25,7 @@ demo: $(VENV)/.runtime  ## Serve, upload a document, train its memory, ask it; a
 	$(BIN)/python -m app.demo
 
 test: $(VENV)/.dev  ## Run all tests, the real model's included, on two cores
-	$(BIN)/python -m pytest -m "not faults and not contract and not exhaustive" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not faults and not contract and not exhaustive and not supply" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full disks, lost messages
 	$(BIN)/python -m pytest -m faults tests
@@ -37,6 +43,25 @@ lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/Dockerfile
+
+supply: $(VENV)/.dev $(VENV)/.supply $(VENV)/.image $(VENV)/.extras  ## Build wheel and sdist and serve from them; licences, SBOM, known vulnerabilities
+	rm -rf dist
+	$(SUPPLY)/bin/python -m build --no-isolation --outdir dist .
+	$(SUPPLY)/bin/twine check --strict dist/*
+	mkdir -p build
+	$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.json $(IMAGE)/bin/python
+	$(BIN)/python -m pytest -m supply tests/supply
+	$(BIN)/python -m tests.supply.licences $(IMAGE)/lib/python3*/site-packages $(EXTRAS)/lib/python3*/site-packages
+	$(BIN)/python -m tests.supply.audit $(SUPPLY)/bin/pip-audit
+
+lock: $(VENV)/.supply  ## Write the locks with hashes, after a change of pyproject.toml or the constraints
+	$(LOCK) .ci/supply/build.in --output-file docker/locks/build.txt
+	$(LOCK) .ci/supply/sources.in --no-deps --output-file docker/locks/sources.txt
+	$(LOCK) .ci/supply/torch.in --output-file docker/locks/torch-cuda.txt
+	$(LOCK) pyproject.toml .ci/supply/model.in --excludes .ci/supply/excluded.txt \
+		--no-emit-package torch --no-emit-package rouge-score --output-file docker/locks/packages.txt
+	$(LOCK) .ci/supply/tools.in --output-file .ci/supply/tools.txt
 
 openapi: $(VENV)/.dev  ## Write the OpenAPI documents into app/openapi
 	$(BIN)/python -m app.openapi
@@ -77,6 +102,29 @@ $(VENV)/.generators: .ci/contract/generators.txt | $(VENV)/.runtime
 $(VENV)/.openai-clients: .ci/contract/openai-clients.txt | $(VENV)/.runtime
 	test -x $(OPENAI_CLIENTS)/bin/python || $(PYTHON) -m venv $(OPENAI_CLIENTS)
 	$(OPENAI_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(VENV)/.supply: .ci/supply/tools.txt | $(VENV)/.runtime
+	test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	touch $@
+
+# What the image for CPUs holds, but for our own wheel.
+$(VENV)/.image: $(wildcard docker/locks/*.txt) | $(VENV)/.supply
+	rm -rf $(IMAGE)
+	$(PYTHON) -m venv --without-pip $(IMAGE)
+	$(IMAGE_PIP) install --no-deps --only-binary :all: --requirement docker/locks/torch-cpu.txt
+	$(IMAGE_PIP) install --no-deps --only-binary :all: --require-hashes --requirement docker/locks/packages.txt
+	$(IMAGE_PIP) install --no-deps --no-build-isolation --require-hashes --requirement docker/locks/sources.txt
+	touch $@
+
+# All extras for users, in an environment that sees the image's packages, too.
+$(VENV)/.extras: pyproject.toml $(CONSTRAINTS) $(VENV)/.image
+	rm -rf $(EXTRAS)
+	$(PYTHON) -m venv --without-pip $(EXTRAS)
+	ls -d $(CURDIR)/$(IMAGE)/lib/python3*/site-packages > $$(ls -d $(EXTRAS)/lib/python3*/site-packages)/image.pth
+	$(SUPPLY)/bin/python -m pip --python $(EXTRAS)/bin/python install --quiet --disable-pip-version-check \
+		--constraint $(CONSTRAINTS) '.[bertscore,hub,ocr,quantization]'
 	touch $@
 
 # Without node, the tests that need it are skipped, with that reason.
