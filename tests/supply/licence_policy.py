@@ -68,9 +68,15 @@ class Exempt:
 
 _LIBPQ = (
     "Imported as it is published, as a package of its own that anybody can replace: what the LGPL "
-    "asks of a program that uses a library. SQLite needs none of it."
+    "asks of a program that uses a library."
 )
+"""Of both psycopg packages."""
+
 EXEMPT = {
     "psycopg": Exempt("LGPL-3.0-only", _LIBPQ),
     "psycopg-binary": Exempt("LGPL-3.0-only", _LIBPQ),
 }
+
+CUDA = ("cuda-", "nvidia-")
+CUDA_REASON = "With PyTorch's CUDA build alone; NVIDIA's own terms, which are not open source's."
+"""Of every package whose name begins like one of these, whatever its metadata says."""

@@ -14,7 +14,15 @@ from packaging.utils import canonicalize_name
 from rich.console import Console
 
 from tests.supply.closure import closure, extras, installed, run_time
-from tests.supply.licence_policy import ALLOWED, CLASSIFIERS, EXEMPT, NAMES, READ
+from tests.supply.licence_policy import (
+    ALLOWED,
+    CLASSIFIERS,
+    CUDA,
+    CUDA_REASON,
+    EXEMPT,
+    NAMES,
+    READ,
+)
 
 _OSI = "License :: OSI Approved :: "
 _BSD = "BSD License"
@@ -67,6 +75,8 @@ def judge(name: str, distribution: Distribution | None) -> Verdict:
     if distribution is None:
         return Verdict(name, "unknown", False, "Not installed here, so nobody looked.")
     licence = licence_of(distribution)
+    if name.startswith(CUDA):
+        return Verdict(name, licence or "unknown", True, CUDA_REASON)
     exempt = EXEMPT.get(name)
     if exempt and exempt.licence == licence:
         return Verdict(name, licence, True, exempt.reason)

@@ -86,6 +86,17 @@ def test_package_that_is_not_installed_is_not_taken_for_good() -> None:
     assert "Not installed" in verdict.reason
 
 
+def test_cuda_is_told_and_not_judged(tmp_path: Path) -> None:
+    """Where PyTorch brings NVIDIA's libraries, that they are closed is said and fails nothing."""
+    closed = package(tmp_path, "License-Expression: LicenseRef-NVIDIA-Proprietary")
+
+    verdict = judge("nvidia-cufile", closed)
+
+    assert verdict.is_allowed
+    assert "NVIDIA's own terms" in verdict.reason
+    assert not judge("some-package", closed).is_allowed
+
+
 def test_exemption_holds_for_one_licence_only(tmp_path: Path) -> None:
     """A package that is exempt as LGPL is not when it becomes GPL."""
     changed = package(tmp_path, "License-Expression: GPL-3.0-only", name="psycopg")
