@@ -11,6 +11,7 @@ SUPPLY := $(VENV)/supply
 IMAGE := $(VENV)/image
 IMAGE_PIP := $(SUPPLY)/bin/python -m pip --python $(IMAGE)/bin/python --quiet --disable-pip-version-check
 EXTRAS := $(VENV)/extras
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 LOCK := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--constraints $(CONSTRAINTS) --custom-compile-command 'make lock'
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
@@ -113,7 +114,8 @@ $(VENV)/.supply: .ci/supply/tools.txt | $(VENV)/.runtime
 $(VENV)/.image: $(wildcard docker/locks/*.txt) | $(VENV)/.supply
 	rm -rf $(IMAGE)
 	$(PYTHON) -m venv --without-pip $(IMAGE)
-	$(IMAGE_PIP) install --no-deps --only-binary :all: --requirement docker/locks/torch-cpu.txt
+	$(IMAGE_PIP) install --no-deps --only-binary :all: --extra-index-url $(TORCH_INDEX) \
+		--requirement docker/locks/torch-cpu.txt
 	$(IMAGE_PIP) install --no-deps --only-binary :all: --require-hashes --requirement docker/locks/packages.txt
 	$(IMAGE_PIP) install --no-deps --no-build-isolation --require-hashes --requirement docker/locks/sources.txt
 	touch $@
