@@ -23,6 +23,7 @@ PAGES = [
     "app/openai/README.md",
     "app/metrics/README.md",
     "app/remote_tuning/README.md",
+    "tests/supply/README.md",
 ]
 README = (ROOT / "README.md").read_text()
 
