@@ -11,6 +11,7 @@ SUPPLY := $(VENV)/supply
 IMAGE := $(VENV)/image
 IMAGE_PIP := $(SUPPLY)/bin/python -m pip --python $(IMAGE)/bin/python --quiet --disable-pip-version-check
 EXTRAS := $(VENV)/extras
+EXTRA_NAMES := bertscore,hub,ocr,quantization
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 LOCK := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--constraints $(CONSTRAINTS) --custom-compile-command 'make lock'
@@ -105,7 +106,7 @@ $(VENV)/.openai-clients: .ci/contract/openai-clients.txt | $(VENV)/.runtime
 	$(OPENAI_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
-$(VENV)/.supply: .ci/supply/tools.txt | $(VENV)/.runtime
+$(VENV)/.supply: .ci/supply/tools.txt
 	test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
 	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	touch $@
@@ -126,7 +127,7 @@ $(VENV)/.extras: pyproject.toml $(CONSTRAINTS) $(VENV)/.image
 	$(PYTHON) -m venv --without-pip $(EXTRAS)
 	ls -d $(CURDIR)/$(IMAGE)/lib/python3*/site-packages > $$(ls -d $(EXTRAS)/lib/python3*/site-packages)/image.pth
 	$(SUPPLY)/bin/python -m pip --python $(EXTRAS)/bin/python install --quiet --disable-pip-version-check \
-		--constraint $(CONSTRAINTS) '.[bertscore,hub,ocr,quantization]'
+		--constraint $(CONSTRAINTS) '.[$(EXTRA_NAMES)]'
 	touch $@
 
 # Without node, the tests that need it are skipped, with that reason.

@@ -1,5 +1,6 @@
 """What the server needs may be used and passed on, and the check would notice if it might not."""
 
+import re
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tests.supply.closure import closure, extras, installed, run_time
 from tests.supply.licence_policy import EXEMPT, READ
 from tests.supply.licences import judge, judge_all, licence_of
+from tests.supply.locks import ROOT
 
 _OSI = "Classifier: License :: OSI Approved :: "
 
@@ -32,6 +34,14 @@ def test_extras_need_nothing_that_may_not_be_passed_on(extra: str) -> None:
     refused = [each for each in judge_all()[f"extra {extra}"] if not each.is_allowed]
 
     assert [each for each in refused if installed()(each.name)] == []
+
+
+def test_make_supply_looks_at_every_extra() -> None:
+    """A further extra is installed there, too."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [names] = re.findall(r"^EXTRA_NAMES := (\S+)$", makefile, re.MULTILINE)
+
+    assert {*names.split(",")} == {*extras()}
 
 
 def test_closure_reaches_what_nobody_named() -> None:

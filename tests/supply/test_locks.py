@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.supply.closure import closure, installed, run_time
 from tests.supply.locks import CONSTRAINTS, FOLDER, ROOT, TOOLS, image_locks, read_lock
@@ -70,10 +71,10 @@ def test_what_the_image_holds_is_pinned_for_the_tests() -> None:
 def test_locks_hold_every_dependency() -> None:
     """Each requirement of pyproject.toml is locked, in a version that it allows."""
     locked = image_locks()
+    wanted = {canonicalize_name(each.name): each.specifier for each in run_time()}
 
-    assert [
-        str(each) for each in run_time() if not each.specifier.contains(locked[each.name].version)
-    ] == []
+    assert {*wanted} - {*locked} == set(), "run `make lock`"
+    assert [name for name in wanted if not wanted[name].contains(locked[name].version)] == []
 
 
 def test_locks_hold_what_the_dependencies_need() -> None:
