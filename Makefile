@@ -18,7 +18,7 @@ LOCK := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults exhaustive contract lint supply lock openapi client bench serve clean
+.PHONY: help demo test faults exhaustive contract lint openapi client bench serve clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,8 @@ lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/Dockerfile
+
+.PHONY: supply lock
 
 supply: $(VENV)/.dev $(VENV)/.supply $(VENV)/.image $(VENV)/.extras  ## Build wheel and sdist and serve from them; licences, SBOM, known vulnerabilities
 	rm -rf dist
