@@ -28,14 +28,16 @@ _REFUSED_EVENTS = (
     "os.system",
     "pty.",
 )
-_ROOT = str(Path(__file__).parents[2])
-_LIBRARIES = tuple(f"{folder}/" for folder in (_ROOT, sys.prefix, sys.base_prefix))
+_OWN, _ROOT = Path(__file__).parents[1:3]
+# What lies beside our package is libraries where it was installed, and anything in a checkout.
+_PACKAGES = _ROOT if _ROOT.name in ("site-packages", "dist-packages") else _OWN
+_LIBRARIES = tuple(f"{folder}/" for folder in (_PACKAGES, sys.prefix, sys.base_prefix))
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def main(parent: int, task: str, suffix: str, limits_json: str) -> None:
     """Do a task on standard input, and tell what came of it."""
-    sys.path.insert(0, _ROOT)
+    sys.path.insert(0, str(_ROOT))
     from app.embedded.tether import die_with
     from app.ingest.limits import Limits
 

@@ -176,6 +176,7 @@ sys.addaudithook(child._refuse_event)
         "os.fork()",
         "os.execv('/bin/true', ['true'])",
         "open('/etc/passwd').read()",
+        "open('pyproject.toml').read()",  # beside it may lie a file with passwords
         "open('written', 'w')",
         "os.open(sys.prefix + '/written', os.O_WRONLY | os.O_CREAT)",
     ],
