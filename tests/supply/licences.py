@@ -50,7 +50,7 @@ def main(folders: list[str]) -> int:
             if each.reason:
                 console.print(f"  {each.name}: {each.licence}. {each.reason}", markup=False)
         refused += [each for each in verdicts if not each.is_allowed]
-    console.print(f"licences: {len(refused)} not allowed")
+    console.print(f"licences: {len(refused)} not allowed, or not looked at")
     return 1 if refused else 0
 
 

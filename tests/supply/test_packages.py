@@ -31,9 +31,9 @@ _OF_THE_SDIST = {".gitignore", "LICENSE", "README.md", "pyproject.toml"}
 
 def known_files() -> list[str]:
     """Return what git knows or would add, by path."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return [path for path in listed.stdout.splitlines() if (ROOT / path).is_file()]
+    return [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
 
 
 @pytest.fixture(scope="module")
