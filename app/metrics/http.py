@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNROUTED: Final = "unrouted"
+_GIVEN_UP = 499  # as nginx has it
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -72,6 +73,3 @@ class CountedRequests:
             finally:
                 if not is_counted:  # the client went away, or all is lost
                     self._metrics.count(scope, _GIVEN_UP, time.perf_counter() - began)
-
-
-_GIVEN_UP = 499
