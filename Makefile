@@ -11,7 +11,7 @@ SUPPLY := $(VENV)/supply
 IMAGE := $(VENV)/image
 IMAGE_PIP := $(SUPPLY)/bin/python -m pip --python $(IMAGE)/bin/python --quiet --disable-pip-version-check
 EXTRAS := $(VENV)/extras
-EXTRA_NAMES := bertscore,hub,ocr,quantization
+EXTRA_NAMES := bertscore,hub,ocr,otel,quantization
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 LOCK := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--constraints $(CONSTRAINTS) --custom-compile-command 'make lock'
