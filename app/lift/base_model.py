@@ -142,6 +142,7 @@ def load_base_model(
             dtype=torch_dtype,
             quantization_config=quantized,
             device_map={"": torch_device},
+            use_safetensors=True,  # what pickle would run is nobody's to send us
         )
     except _UNREADABLE as error:
         raise BaseModelError(_cannot_be_had(source, error)) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from app.engine.answerer import AdapterFile, Answerer, Ask, EngineFailedError, Tier, collect
@@ -78,9 +79,13 @@ def test_engine_that_is_silent_is_not_waited_for(
     shared_apart: ApartAnswerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A scrape has seconds; it does not hang on a process that does not answer."""
-    monkeypatch.setattr("app.engine.apart.answering._MEASURING_SECONDS", 0.0)
-
-    with pytest.raises(EngineFailedError, match="does not answer"):
-        shared_apart.measures()
+    monkeypatch.setattr("app.engine.apart.answering._MEASURING_SECONDS", 0.1)
+    process = psutil.Process(shared_apart.pid)
+    process.suspend()
+    try:
+        with pytest.raises(EngineFailedError, match="does not answer"):
+            shared_apart.measures()
+    finally:
+        process.resume()
 
     assert shared_apart.num_asks == 0

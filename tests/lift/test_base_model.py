@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from app.lift import sources
 from app.lift.base_model import load_base_model, wrap_model
@@ -115,6 +116,16 @@ def test_damaged_model_says_what_to_do(tmp_path: Path, name: str, content: bytes
     save_tiny_model(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BaseModelError, match="Set LIFT_MODEL"):
+        load_base_model(str(tmp_path), tmp_path / "cache")
+
+
+def test_model_of_pickled_weights_is_refused(tmp_path: Path) -> None:
+    """Only safetensors are read: a pickle could run anything."""
+    save_tiny_model(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    with pytest.raises(BaseModelError, match=r"model\.safetensors"):
         load_base_model(str(tmp_path), tmp_path / "cache")
 
 
