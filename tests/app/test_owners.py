@@ -71,6 +71,7 @@ RECIPES = {
     "stream_answer": Recipe(json={"question": "Who?"}),
     "ask_documents": Recipe(json={"question": "Who?", "document_ids": ["{id}"]}),
     "stream_answers": Recipe(json={"question": "Who?", "document_ids": ["{id}"]}),
+    "get_limits": Recipe(200),
     "list_adapters": Recipe(403),
     "preload_adapter": Recipe(403),
     "pin_adapter": Recipe(403),
