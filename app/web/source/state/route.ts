@@ -1,0 +1,40 @@
+// Where one is stands in the address behind the #, so that a reload leads back.
+import { signal } from "@preact/signals";
+
+export type Part = "ask" | "compare" | "text" | "report";
+
+export type Route =
+  | { view: "home" }
+  | { view: "several" }
+  | { view: "document"; id: string; part: Part; place: Place | null };
+
+/** Characters of a document's text, as the server counts them. */
+export interface Place {
+  start: number;
+  end: number;
+}
+
+const DOCUMENT = /^#\/(doc_[0-9a-z]+)(?:\/(ask|compare|text|report))?(?:\/(\d+)-(\d+))?$/;
+
+export function readRoute(hash: string): Route {
+  if (hash === "#/several") return { view: "several" };
+  const found = DOCUMENT.exec(hash);
+  if (!found?.[1]) return { view: "home" };
+  const place = found[3] && found[4] ? { start: +found[3], end: +found[4] } : null;
+  return { view: "document", id: found[1], part: (found[2] as Part) ?? "ask", place };
+}
+
+export function addressOf(id: string, part: Part = "ask", place: Place | null = null): string {
+  const behind = place ? `/${place.start}-${place.end}` : "";
+  return part === "ask" ? `#/${id}` : `#/${id}/${part}${behind}`;
+}
+
+export const route = signal<Route>(readRoute(location.hash));
+
+addEventListener("hashchange", () => {
+  route.value = readRoute(location.hash);
+});
+
+export function go(address: string): void {
+  location.hash = address;
+}

@@ -1,0 +1,90 @@
+// The same question with the memory, without it, and with passages that were looked up.
+import { signal } from "@preact/signals";
+import type { DocumentDetail, Question } from "../generated";
+import { AnswerText } from "../parts/AnswerText";
+import { AskForm } from "../parts/AskForm";
+import { EvidenceList } from "../parts/EvidenceList";
+import { MemoryMeter } from "../parts/MemoryMeter";
+import { Notice } from "../parts/Notice";
+import { Snippet } from "../parts/Snippet";
+import { Exchange } from "../state/exchange";
+import { shutReason } from "../words/status";
+import { CAUTION } from "./ExchangeCard";
+
+interface Way {
+  name: string;
+  wishes: Partial<Question>;
+}
+
+const WAYS: Way[] = [
+  { name: "With the memory", wishes: { context: "truncated" } },
+  { name: "Without the memory", wishes: { memory: "off", context: "truncated" } },
+  { name: "With passages looked up", wishes: { memory: "off", context: "retrieved" } },
+];
+
+interface Comparison {
+  documentId: string;
+  question: string;
+  sides: Exchange[];
+}
+
+const comparison = signal<Comparison | null>(null);
+
+export function Compare({ document }: { document: DocumentDetail }) {
+  const shown = comparison.value?.documentId === document.id ? comparison.value : null;
+  return (
+    <section class="compare" aria-label="Compare answers">
+      <p class="lead">
+        One question, three ways: what the memory knows, what the beginning and end of the text tell, and what a search
+        finds.
+      </p>
+      <AskForm label="Question to compare" shut={shutReason(document)} onAsk={(question) => begin(document.id, question)} />
+      {shown && (
+        <>
+          <h3 class="asked">{shown.question}</h3>
+          <div class="sides">
+            {shown.sides.map((side, place) => (
+              <Side key={side.number} exchange={side} name={WAYS[place]?.name ?? ""} />
+            ))}
+          </div>
+          <p class="caution">{CAUTION}</p>
+          {shown.sides[0]?.answer.value && (
+            <EvidenceList answer={shown.sides[0].answer.value} documentId={document.id} question={shown.question} />
+          )}
+        </>
+      )}
+    </section>
+  );
+}
+
+function Side({ exchange, name }: { exchange: Exchange; name: string }) {
+  const phase = exchange.phase.value;
+  const answer = exchange.answer.value;
+  return (
+    <section class="side" aria-label={name}>
+      <h4>{name}</h4>
+      {phase === "waiting" && <p class="quiet thinking">Reading …</p>}
+      {(phase !== "waiting" || exchange.pieces.value.length > 0) && (
+        <AnswerText pieces={exchange.pieces.value} isShaded={false} isOver={exchange.isOver} />
+      )}
+      {phase === "stopped" && <p class="quiet">Stopped by you.</p>}
+      {exchange.refusal.value && <Notice refusal={exchange.refusal.value} />}
+      {answer && <MemoryMeter answer={answer} />}
+      {!exchange.isOver && (
+        <button type="button" onClick={() => exchange.stop()}>
+          Stop<span class="unseen">: {name}</span>
+        </button>
+      )}
+      <Snippet path={`/documents/${exchange.documentId}/ask`} body={exchange.question} />
+    </section>
+  );
+}
+
+function begin(documentId: string, question: string): void {
+  for (const side of comparison.value?.sides ?? []) side.stop();
+  const sides = WAYS.map(
+    ({ wishes }, place) => new Exchange(documentId, { question, max_tokens: 96, evidence: place === 0, ...wishes }),
+  );
+  comparison.value = { documentId, question, sides };
+  for (const side of sides) void side.hear();
+}

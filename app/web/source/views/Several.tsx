@@ -1,0 +1,137 @@
+// One question on several documents: who is asked, what each says, what is composed of it.
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { DocumentAnswer, DocumentView } from "../generated";
+import { AskForm } from "../parts/AskForm";
+import { EvidenceList } from "../parts/EvidenceList";
+import { MemoryMeter } from "../parts/MemoryMeter";
+import { Notice } from "../parts/Notice";
+import { Snippet } from "../parts/Snippet";
+import { JointExchange, jointExchange } from "../state/joint";
+import { limits } from "../state/limits";
+import { addressOf } from "../state/route";
+import { documents, nextCursor, readMore } from "../state/shelf";
+import { count, number } from "../words/figures";
+import { CAUTION } from "./ExchangeCard";
+
+const chosen = signal<string[]>([]);
+
+export function Several() {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = "Ask several · LIFT";
+    heading.current?.focus({ preventScroll: true });
+    return () => void (document.title = "LIFT");
+  }, []);
+  const ready = (documents.value ?? []).filter((each) => each.adapter !== null);
+  const ids = chosen.value.filter((id) => ready.some((each) => each.id === id));
+  return (
+    <section class="several">
+      <h1 ref={heading} tabIndex={-1}>
+        Ask several documents
+      </h1>
+      <p class="lead">Each answers from its own memory; then one answer is composed of theirs.</p>
+      <Choice ready={ready} ids={ids} />
+      <AskForm label="Your question" shut={shutReason(ready, ids)} onAsk={(question) => begin(question, ids)} />
+      {jointExchange.value && <Outcome exchange={jointExchange.value} />}
+    </section>
+  );
+}
+
+function shutReason(ready: DocumentView[], ids: string[]): string | null {
+  if (ready.length === 0) return "No document has a memory yet.";
+  return ids.length === 0 ? "Choose at least one document." : null;
+}
+
+function Choice({ ready, ids }: { ready: DocumentView[]; ids: string[] }) {
+  const most = limits.value?.max_documents_asked ?? 16;
+  const toggle = (id: string, isChosen: boolean) => {
+    chosen.value = isChosen ? [...ids, id] : ids.filter((each) => each !== id);
+  };
+  return (
+    <fieldset class="choice">
+      <legend>Documents, up to {number(most)}</legend>
+      {ready.map(({ id, title }) => (
+        <label key={id} class="check">
+          <input
+            type="checkbox"
+            checked={ids.includes(id)}
+            disabled={!ids.includes(id) && ids.length >= most}
+            onChange={(event) => toggle(id, event.currentTarget.checked)}
+          />
+          {title}
+        </label>
+      ))}
+      {nextCursor.value && (
+        <button type="button" onClick={() => void readMore()}>
+          Show older ones
+        </button>
+      )}
+    </fieldset>
+  );
+}
+
+function Outcome({ exchange }: { exchange: JointExchange }) {
+  const phase = exchange.phase.value;
+  const isOver = !(phase === "waiting" || phase === "speaking");
+  const text = exchange.text.value;
+  const cut = exchange.answer.value?.composed_from?.num_cut_answers ?? 0;
+  return (
+    <article class="exchange" aria-label={`Question: ${exchange.question.question}`}>
+      <h2>{exchange.question.question}</h2>
+      {!isOver && !text && <p class="quiet thinking">{waitingWords(exchange)}</p>}
+      {text && (
+        <div class="answer" aria-busy={!isOver}>
+          <p>{text}</p>
+        </div>
+      )}
+      {phase === "stopped" && <p class="quiet">Stopped by you.</p>}
+      {exchange.refusal.value && <Notice refusal={exchange.refusal.value} />}
+      {!isOver && (
+        <button type="button" onClick={() => exchange.stop()}>
+          Stop
+        </button>
+      )}
+      {phase === "done" && (
+        <p class="quiet">
+          {exchange.question.document_ids.length > 1 && "Composed by the base model, without any memory. "}
+          {cut > 0 && `${number(cut)} of the answers had to be shortened for it.`}
+        </p>
+      )}
+      <p class="caution">{CAUTION}</p>
+      {exchange.answers.value.map((each) => (
+        <Part key={each.document_id} answer={each} question={exchange.question.question} />
+      ))}
+      <Snippet path="/ask" body={exchange.question} />
+    </article>
+  );
+}
+
+function waitingWords({ answers, question }: JointExchange): string {
+  return `${number(answers.value.length)} of ${number(question.document_ids.length)} documents have answered …`;
+}
+
+function Part({ answer, question }: { answer: DocumentAnswer; question: string }) {
+  return (
+    <section class="part" aria-label={`Answer of ${answer.title}`}>
+      <h3>
+        <a href={addressOf(answer.document_id)}>{answer.title}</a>
+      </h3>
+      <div class="answer">
+        <p>{answer.answer}</p>
+      </div>
+      <MemoryMeter answer={answer} />
+      <details open={answer.evidence?.length === 0}>
+        <summary>{count(answer.evidence?.length ?? 0, "passage")}</summary>
+        <EvidenceList answer={answer} documentId={answer.document_id} question={question} />
+      </details>
+    </section>
+  );
+}
+
+function begin(question: string, ids: string[]): void {
+  jointExchange.value?.stop();
+  const exchange = new JointExchange({ question, document_ids: ids, max_tokens: 96 });
+  jointExchange.value = exchange;
+  void exchange.hear();
+}

@@ -1,0 +1,74 @@
+"""One document on the page: as it is trained, what was measured of it, its text."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.web.asking import ask
+from tests.web.shelves import DOES_NOT_HELP, HELPS, Shelf
+
+
+def test_training_is_seen_as_it_happens(page: Page, shelf: Shelf) -> None:
+    """Stages, steps, time left, the loss; the box is shut and says why, then it opens."""
+    document_id = shelf.add_sample("kitepost")
+    page.goto(f"/#/{document_id}")
+    expect(page.get_by_text("It is the next one.")).to_be_visible()
+    lease = shelf.train(document_id, 3)
+    expect(page.locator(".stages .running")).to_have_text("Training the memory")
+    expect(page.locator(".training")).to_contain_text("left")
+    shelf.take_step(lease, 4)
+    expect(page.locator("figcaption")).to_contain_text("after 4 steps")
+    expect(page.get_by_label("Your question")).to_be_disabled()
+    expect(page.get_by_text("Its memory is still being trained.")).to_be_visible()
+    page.get_by_label("Answer from passages of the text").check()
+    ask(page)
+    expect(page.get_by_text("the memory is still in the making")).to_be_visible()
+    shelf.finish(document_id, lease, HELPS)
+
+    expect(page.locator(".facts")).to_contain_text("Ready")
+    expect(page.locator(".training")).to_have_count(0)
+
+
+def test_followed_document_is_asked_for_now_and_then_only(page: Page, shelf: Shelf) -> None:
+    """A page that stands open sends a request every few seconds, not one after the other."""
+    document_id = shelf.add_sample("kitepost")
+    shelf.train(document_id, 2)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/#/{document_id}")
+    expect(page.locator("figcaption")).to_contain_text("after 2 steps")
+    page.wait_for_timeout(2500)
+
+    assert len([url for url in asked if f"/documents/{document_id}" in url]) <= 4, asked
+
+
+def test_memory_that_does_not_help_is_labelled_so(page: Page, shelf: Shelf) -> None:
+    """On every part of the document, and with its numbers in the report."""
+    page.goto(f"/#/{shelf.make_ready('kitepost', DOES_NOT_HELP)}")
+    page.get_by_role("link", name="No measured help").click()
+
+    expect(page.get_by_text("This memory was not measured to help")).to_be_visible()
+    row = page.get_by_role("row", name=re.compile("Without any memory"))
+    expect(row).to_contain_text("−5.53")
+    page.get_by_text("Questions written about it").click()
+    expect(page.get_by_text("Grey wax and a jay feather.")).to_be_visible()
+
+
+def test_unknown_document_is_told(page: Page) -> None:
+    """An address of a document that is gone leads back to the list."""
+    page.goto("/#/doc_01m82qqet1xhfncebrhppp5bt9")
+
+    expect(page.get_by_role("heading", name="No such document")).to_be_visible()
+    expect(page.get_by_role("link", name="All documents")).to_be_visible()
+
+
+def test_text_of_a_document_is_shown_as_text(page: Page, shelf: Shelf) -> None:
+    """What looks like HTML in a document or title is words, not elements."""
+    title = "<img src=x onerror=alert(1)>"
+    document_id = shelf.add(title)
+    shelf.train(document_id, 1)
+    page.goto(f"/#/{document_id}/text")
+
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.locator(".reading")).to_contain_text("<img")
+    assert page.locator("main img[src=x]").count() == 0
