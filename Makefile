@@ -16,9 +16,11 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 LOCK := $(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--constraints $(CONSTRAINTS) --custom-compile-command 'make lock'
 NODE_MODULES := .ci/contract/node_modules/.package-lock.json
+WEB := app/web/source
+WEB_MODULES := $(WEB)/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults exhaustive contract lint openapi client bench serve clean
+.PHONY: help demo test faults exhaustive contract lint openapi client web bench serve clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,7 +38,7 @@ faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full dis
 exhaustive: $(VENV)/.dev  ## Run at length what the tests only sample: a thousand random schedules of the engine
 	$(BIN)/python -m pytest -m exhaustive tests
 
-contract: $(VENV)/.dev $(VENV)/.generators $(VENV)/.openai-clients $(NODE_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API
+contract: $(VENV)/.dev $(VENV)/.generators $(VENV)/.openai-clients $(NODE_MODULES) $(WEB_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API
 	$(BIN)/python -m pytest -m contract tests/contract
 
 lint: $(VENV)/.dev  ## Format check, lint, types, import contracts, Dockerfile
@@ -74,6 +76,9 @@ client: $(VENV)/.generators  ## Generate a Python client into build/lift-client
 	PATH="$(GENERATORS)/bin:$$PATH" openapi-python-client generate --overwrite \
 		--path app/openapi/openapi.json --config .ci/contract/client.yaml --output-path $(CLIENT)
 
+web: $(WEB_MODULES)  ## Build the page's assets from their sources; wants node 20
+	npm run build --prefix $(WEB)
+
 bench: $(VENV)/.dev  ## Measure speed, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.engine
@@ -85,7 +90,7 @@ serve: $(VENV)/.runtime  ## Start the server on http://127.0.0.1:8000
 	$(BIN)/lift serve
 
 clean:  ## Remove the environment and all caches, but no data
-	rm -rf $(VENV) .ci/contract/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .ci/contract/node_modules $(WEB)/node_modules $(WEB)/generated build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: pyproject.toml $(CONSTRAINTS)
@@ -133,6 +138,10 @@ $(VENV)/.extras: pyproject.toml $(CONSTRAINTS) $(VENV)/.image
 	touch $@
 
 # Without node, the tests that need it are skipped, with that reason.
+$(WEB_MODULES): $(WEB)/package.json $(WEB)/package-lock.json
+	if command -v npm >/dev/null; then \
+		npm ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error; fi
+
 $(NODE_MODULES): .ci/contract/package.json .ci/contract/package-lock.json
 	if command -v npm >/dev/null; then \
 		npm ci --prefix .ci/contract --ignore-scripts --no-audit --no-fund --loglevel=error; fi

@@ -21,10 +21,15 @@ from app.errors import ApiError
 from app.models import ApiKey
 from app.problems import handle_exception
 from app.services import Services
+from app.web import serving
 
-OPEN_PATHS: Final = frozenset(
-    ["/healthz", "/readyz", "/metrics", "/openapi.json", "/openapi-3.0.json"]
-)
+OPEN_PATHS: Final = serving.PATHS | {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/openapi-3.0.json",
+}
 """What everybody may ask for: it tells nothing of any document."""
 _log = structlog.get_logger()
 

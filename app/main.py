@@ -53,12 +53,14 @@ from app.routes import (
     versions,
 )
 from app.routes import batches as batch_routes
+from app.routes import limits as limit_routes
 from app.services import Services
 from app.settings import Settings
 from app.storage import StoreError, open_store
 from app.tracing import configure_tracing
 from app.tracing.requests import TracedRequests
 from app.watch import Watch
+from app.web.serving import page_routes
 
 API_VERSION: Final = "0.1.0"
 """Version of the contract, that of the distribution."""
@@ -111,10 +113,12 @@ def create_app(
         openai,
         adapters,
         keys,
+        limit_routes,
         health,
         metrics,
     ):
         app.include_router(routes.router)
+    app.router.routes.extend(page_routes())
     app.state.watch, app.state.asks, app.state.metrics = Watch(), Asks(), Metrics()
     limit_of = partial(body_limit, max_document_bytes=settings.max_document_bytes)
     app.add_middleware(BodyLimit, limit_of=limit_of)
