@@ -31,15 +31,15 @@ class Live:
 
 
 @contextmanager
-def live_server(app: FastAPI) -> Iterator[Live]:
-    """Serve an application as `lift api` does."""
+def live_server(app: FastAPI, port: int = 0) -> Iterator[Live]:
+    """Serve an application as `lift api` does, by default on a port that is free."""
     ready, stopping = threading.Event(), threading.Event()
 
     async def watch() -> None:
         while not stopping.is_set():
             await asyncio.sleep(0.02)
 
-    with listening("127.0.0.1", 0) as listener:
+    with listening("127.0.0.1", port) as listener:
         url = url_of(listener)
         thread = threading.Thread(target=lambda: run_api(app, listener, ready.set, watch()))
         thread.start()

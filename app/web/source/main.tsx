@@ -2,12 +2,13 @@
 import { effect, untracked } from "@preact/signals";
 import { render } from "preact";
 import { key } from "./server/key";
-import { exchanges } from "./state/exchange";
+import { keepUnanswered } from "./state/exchange";
 import { follow } from "./state/following";
-import { jointExchange } from "./state/joint";
+import { keepUnansweredJoint } from "./state/joint";
 import { readLimits } from "./state/limits";
 import { route } from "./state/route";
 import { documents, forget, isUnsettled, refresh } from "./state/shelf";
+import { keepUnsent } from "./state/uploads";
 import { Page } from "./views/Page";
 import "./styles/base.css";
 import "./styles/layout.css";
@@ -19,14 +20,15 @@ const IDLE_SECONDS = 15;
 
 let usedKey = key.peek();
 
-/** With another key one may be somebody else: what was read before is not shown to them. */
+/** With another key one may be somebody else, who is not shown what was read before. */
 key.subscribe((value) => {
   if (value === usedKey) return;
   usedKey = value;
   untracked(() => {
     forget();
-    exchanges.value = {};
-    jointExchange.value = null;
+    keepUnanswered(value !== null);
+    keepUnansweredJoint(value !== null);
+    keepUnsent(value !== null);
     follow(null);
     followShown();
     begin();

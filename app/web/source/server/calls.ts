@@ -1,7 +1,7 @@
 // Calls go through the generated client, with the key; a refused one is raised in words.
 import { client } from "../generated/client.gen";
 import { askForKey, key } from "./key";
-import { isAbort, isProblem, refusalOf } from "./refusals";
+import { isAbort, isProblem, refusalOf, sentence } from "./refusals";
 
 client.setConfig({ baseUrl: location.origin, fetch: keyed as typeof fetch });
 
@@ -22,7 +22,8 @@ export async function done<T extends Outcome>(call: Promise<T>): Promise<NonNull
 /** Return a key that goes on from one that was refused; null if none is given. */
 export async function nextKey(used: string | null, detail: string | null): Promise<string | null> {
   if (key.value !== used) return key.value;
-  return askForKey(used ? detail ?? "This key is not valid." : "This server asks for a key.");
+  const refused = `The key was not accepted. ${sentence(detail ?? "")}`;
+  return askForKey(used ? refused : "This server asks for a key.");
 }
 
 async function keyed(request: Request): Promise<Response> {

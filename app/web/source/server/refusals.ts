@@ -66,5 +66,5 @@ export function isAbort(error: unknown): boolean {
 /** Return words with a capital in front and an end behind. */
 export function sentence(words: string): string {
   const begun = words.charAt(0).toUpperCase() + words.slice(1);
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+  return !begun || /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -88,3 +88,12 @@ export function ask(documentId: string, question: Question): Exchange {
   void exchange.hear();
   return exchange;
 }
+
+/** Forget what was answered; what waits for its answer, perhaps for a key, goes on or is stopped. */
+export function keepUnanswered(goesOn: boolean): void {
+  const kept = Object.entries(exchanges.value).map(([id, all]) => {
+    if (!goesOn) for (const each of all) each.stop();
+    return [id, goesOn ? all.filter((each) => each.phase.value === "waiting") : []] as const;
+  });
+  exchanges.value = Object.fromEntries(kept);
+}

@@ -54,3 +54,11 @@ export class JointExchange {
 }
 
 export const jointExchange = signal<JointExchange | null>(null);
+
+/** Forget what was answered, as `keepUnanswered` does. */
+export function keepUnansweredJoint(goesOn: boolean): void {
+  const shown = jointExchange.value;
+  if (!goesOn) shown?.stop();
+  const isKept = goesOn && shown?.phase.value === "waiting" && shown.answers.value.length === 0;
+  jointExchange.value = isKept ? shown : null;
+}

@@ -42,6 +42,10 @@ export class Upload {
     this.stopping.abort();
   }
 
+  get isUnderWay(): boolean {
+    return this.phase.value === "sending" || this.phase.value === "checking";
+  }
+
   private note(sent: number): void {
     this.sent.value = sent;
     this.phase.value = sent < this.parcel.file.size ? "sending" : "checking";
@@ -71,6 +75,12 @@ export function begin(file: Blob, name: string, title: string = ""): Upload {
 
 export function dismiss(done: Upload): void {
   uploads.value = uploads.value.filter((each) => each !== done);
+}
+
+/** Forget what was taken or refused; what is on its way, perhaps waiting for a key, goes on or is stopped. */
+export function keepUnsent(goesOn: boolean): void {
+  if (!goesOn) for (const each of uploads.value) each.stop();
+  uploads.value = goesOn ? uploads.value.filter((each) => each.isUnderWay) : [];
 }
 
 function refuseTooLarge({ file }: Parcel): void {

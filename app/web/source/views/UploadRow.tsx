@@ -8,7 +8,7 @@ import { bytes } from "../words/figures";
 export function UploadRow({ upload }: { upload: Upload }) {
   const { name, fields } = upload.parcel;
   const phase = upload.phase.value;
-  const isUnderWay = phase === "sending" || phase === "checking";
+  const { isUnderWay } = upload;
   return (
     <li class="upload">
       <p class="upload-name">{fields.title ?? name}</p>
