@@ -72,3 +72,39 @@ def test_text_of_a_document_is_shown_as_text(page: Page, shelf: Shelf) -> None:
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.locator(".reading")).to_contain_text("<img")
     assert page.locator("main img[src=x]").count() == 0
+
+
+def test_document_is_cancelled_retried_and_deleted_on_its_row(page: Page, shelf: Shelf) -> None:
+    """What ends something asks first; after the last step there is nothing left, here or there."""
+    shelf.train(shelf.add("A ledger"), 2)
+    page.reload()
+    row = page.locator(".row", has_text="A ledger")
+    row.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Go on training").click()
+    expect(row).to_contain_text("Training")
+    row.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the training").click()
+    expect(row).to_contain_text("Cancelled")
+    row.get_by_role("button", name="Retry").click()
+    expect(row).to_contain_text("Waiting, place 1")
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+
+    expect(row).to_have_count(0)
+    assert shelf.http.get("/documents").json()["data"] == []
+
+
+def test_refused_action_stands_on_its_row(page: Page, shelf: Shelf) -> None:
+    """A retry that the server cannot do now says so on the row, and the next one clears it."""
+    document_id = shelf.add("A ledger")
+    shelf.http.post(f"/documents/{document_id}/cancel")
+    page.reload()
+    row = page.locator(".row", has_text="A ledger")
+    page.route("**/retry", lambda route: route.abort())
+    row.get_by_role("button", name="Retry").click()
+    expect(row.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    page.unroute("**/retry")
+    row.get_by_role("button", name="Retry").click()
+
+    expect(row).to_contain_text("Waiting")
+    expect(row.get_by_role("alert")).to_have_count(0)

@@ -2,28 +2,39 @@
 
 import gzip
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from app.db import Database
 from app.main import create_app
 from app.settings import Settings
 from app.web import serving
+from tests.conftest import DEAD_BROKER
 from tests.fakes import FakeAnswerer
 
 MOST_BYTES = 300 * 1024
 ASSETS = sorted(serving.PATHS - {"/"})
 
 
-@pytest.fixture(params=["off", "keys"])
+@pytest.fixture(scope="module", params=["off", "keys"])
 def client(
-    request: pytest.FixtureRequest, settings: Settings, sqlite: Database
+    request: pytest.FixtureRequest,
+    migrated_sqlite: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TestClient]:
     """A client without a key, of a server that asks for none and of one that does."""
-    url = f"sqlite:///{settings.data_dir}/lift.db"
-    settings = settings.model_copy(update={"database_url": url, "auth": request.param})
+    folder = tmp_path_factory.mktemp(request.param)
+    url = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'lift.db')}"
+    settings = Settings(
+        data_dir=folder,
+        database_url=url,
+        broker_url=DEAD_BROKER,
+        sweep_seconds=3600.0,
+        auth=request.param,
+    )
     app = create_app(settings, lambda _: FakeAnswerer())
     with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client

@@ -3,14 +3,18 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.serving import TINY_OPTIONS, serving, tiny_settings
+from tests.web.asking import ask
 from tests.web.browsing import opened
 
 TRAINING_MILLISECONDS = 120_000
+HASTY = {"LIFT_LEASE_SECONDS": "6", "LIFT_HEARTBEAT_SECONDS": "1", "LIFT_GRACE_SECONDS": "2"}
+"""A worker that was killed is missed soon."""
 TEXT = (
     "# The lamp of Osmerrow\n\nThe lamp of Osmerrow is lit at dusk by the keeper's youngest child. "
     "The keeper himself sleeps until the tide turns. Nobody else may touch the glass."
@@ -86,3 +90,27 @@ def test_training_is_reloaded_cancelled_retried_and_deleted(page: Page) -> None:
 
     expect(page.get_by_role("heading", name="Add a document")).to_be_visible()
     expect(page.get_by_role("link", name="long.md")).to_have_count(0)
+
+
+@pytest.mark.exhaustive
+def test_training_goes_on_before_the_page_when_the_server_is_killed(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Killed in the middle and started again on the same port: the page sees it through."""
+    data_dir, settings = tmp_path / "data", tiny_settings(tmp_path / "model") | HASTY
+    with serving(data_dir, **settings) as served:
+        url = served.url()
+        with opened(browser, url) as page:
+            upload(page, "long", recitation_epochs=100)
+            curve = page.get_by_role("img", name="Loss curve")
+            expect(curve).to_be_visible(timeout=TRAINING_MILLISECONDS)
+            served.process.kill()
+            served.process.wait()
+            expect(page.get_by_text("The server cannot be reached.").first).to_be_visible()
+            port = url.rpartition(":")[2]
+            with serving(data_dir, "--port", port, **settings) as again:
+                assert again.url() == url
+                facts(page, "Ready")
+
+                ask(page, "Who lights the lamp of Osmerrow?")
+                expect(page.get_by_role("meter")).to_be_visible()

@@ -11,9 +11,12 @@ import { documents, forget, isUnsettled, refresh } from "./state/shelf";
 import { keepUnsent } from "./state/uploads";
 import { Page } from "./views/Page";
 import "./styles/base.css";
+import "./styles/controls.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
+import "./styles/training.css";
 import "./styles/answers.css";
+import "./styles/compared.css";
 
 const BUSY_SECONDS = 4;
 const IDLE_SECONDS = 15;

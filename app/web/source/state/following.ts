@@ -5,6 +5,8 @@ import { done } from "../server/calls";
 import { Refusal, isAbort } from "../server/refusals";
 import { hearDocument } from "../server/streams";
 import { pause } from "../server/uploading";
+import { statusWords } from "../words/status";
+import { announce } from "./announcing";
 import { isUnsettled, put } from "./shelf";
 
 const LOOK_SECONDS = 4;
@@ -36,6 +38,9 @@ export function follow(id: string | null): void {
 /** Read the followed document again, after something was done to it. */
 export async function look(id: string, signal: AbortSignal = following.signal): Promise<void> {
   const detail = await done(getDocument({ path: { document_id: id }, signal }));
+  if (followed.value && isUnsettled(followed.value) && !isUnsettled(detail)) {
+    announce(`${detail.title}: ${statusWords(detail)}`);
+  }
   const isSame = followed.value?.version === detail.version && isUnsettled(detail);
   losses.value = behind(detail.losses, isSame ? losses.value : []);
   followed.value = detail;
@@ -43,20 +48,24 @@ export async function look(id: string, signal: AbortSignal = following.signal): 
   put(detail);
 }
 
+/** Whether nothing more happens to the followed document by itself. */
+function isSettled(): boolean {
+  return followed.value !== null && !isUnsettled(followed.value);
+}
+
 async function keepLooking(id: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     let seconds = LOOK_SECONDS;
     try {
       await look(id, signal);
-      if (followed.value && !isUnsettled(followed.value)) seconds = SETTLED_LOOK_SECONDS;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       followRefusal.value = error;
       seconds = error.retrySeconds ?? LOOK_SECONDS;
       if (error.status === 404) return;
     }
-    await pause(seconds, signal);
-    await whileHidden(signal);
+    for (let waited = 0; waited < (isSettled() ? SETTLED_LOOK_SECONDS : seconds); waited++) await pause(1, signal);
+    while (document.hidden) await pause(1, signal);
   }
 }
 
@@ -76,7 +85,7 @@ async function keepListening(id: string, signal: AbortSignal): Promise<void> {
       misses++; // the server is away or has no place left: looking goes on meanwhile
     }
     await pause(Math.min(2 + misses * 3, MOST_WAIT_SECONDS), signal);
-    while (!followed.value || !isUnsettled(followed.value)) await pause(1, signal);
+    while (isSettled()) await pause(1, signal);
   }
 }
 
@@ -111,10 +120,6 @@ function behind(known: LossPoint[], heard: LossPoint[]): LossPoint[] {
   const last = known.at(-1)?.step ?? 0;
   const newer = heard.filter((point) => point.step > last);
   return newer.length ? [...known, ...newer] : known;
-}
-
-async function whileHidden(signal: AbortSignal): Promise<void> {
-  while (document.hidden) await pause(1, signal);
 }
 
 async function untilAborted(work: Promise<void>): Promise<void> {

@@ -31,9 +31,22 @@ export function addressOf(id: string, part: Part = "ask", place: Place | null = 
 
 export const route = signal<Route>(readRoute(location.hash));
 
-addEventListener("hashchange", () => {
+/** By address: how far its view was scrolled when one left it. */
+const left = new Map<string, number>();
+let hasMoved = false;
+
+addEventListener("hashchange", (event) => {
+  hasMoved = true;
+  left.set(new URL(event.oldURL).hash, scrollY);
   route.value = readRoute(location.hash);
 });
+
+/** Begin a view at its heading: a screen reader says it, the eye is where it was before. */
+export function arrive(heading: HTMLElement | null): void {
+  if (!hasMoved) return;
+  heading?.focus({ preventScroll: true });
+  scrollTo(0, left.get(location.hash) ?? 0);
+}
 
 export function go(address: string): void {
   location.hash = address;

@@ -27,8 +27,8 @@ export async function refresh(): Promise<void> {
     const page = await done(listDocuments({ query: { limit, ...filter() } }));
     if (mine !== reading) return;
     const isAll = known.length <= limit;
-    const last = page.data.at(-1);
-    const older = isAll || !last ? [] : known.slice(known.findIndex((each) => each.id === last.id) + 1);
+    const read = new Set(page.data.map((each) => each.id));
+    const older = isAll ? [] : known.slice(limit).filter((each) => !read.has(each.id));
     documents.value = [...page.data, ...older];
     if (isAll) nextCursor.value = page.next_cursor;
     shelfRefusal.value = null;
@@ -64,25 +64,23 @@ export function forget(): void {
   nextCursor.value = null;
 }
 
-/** Show what an answer told of a document. */
+/** Show what an answer told of a document, if it stands on the list. */
 export function put(document: DocumentView): void {
-  const known = documents.value ?? [];
-  const isKnown = known.some((each) => each.id === document.id);
-  documents.value = isKnown
-    ? known.map((each) => (each.id === document.id ? document : each))
-    : [document, ...known];
+  documents.value = documents.value?.map((each) => (each.id === document.id ? document : each)) ?? null;
 }
 
 export function isUnsettled(document: { status: JobState }): boolean {
   return document.status === "queued" || document.status === "running";
 }
 
-export async function cancel(id: string): Promise<void> {
-  await change(id, async (headers) => put(await done(cancelDocument({ path: { document_id: id }, headers }))));
+/** Cancel a training; says whether that was granted. */
+export async function cancel(id: string): Promise<boolean> {
+  return change(id, async (headers) => put(await done(cancelDocument({ path: { document_id: id }, headers }))));
 }
 
-export async function retry(id: string): Promise<void> {
-  await change(id, async (headers) => put(await done(retryDocument({ path: { document_id: id }, headers }))));
+/** Let a training go on; says whether that was granted. */
+export async function retry(id: string): Promise<boolean> {
+  return change(id, async (headers) => put(await done(retryDocument({ path: { document_id: id }, headers }))));
 }
 
 /** Delete a document; says whether it is gone. */

@@ -5,7 +5,7 @@ import { Refusal, isAbort } from "../server/refusals";
 import { newIdempotencyKey, upload, type Parcel } from "../server/uploading";
 import { bytes } from "../words/figures";
 import { limits } from "./limits";
-import { put, refresh } from "./shelf";
+import { refresh } from "./shelf";
 
 export type UploadPhase = "sending" | "checking" | "taken" | "refused" | "stopped";
 
@@ -29,7 +29,6 @@ export class Upload {
       const taken = await upload(this.parcel, (sent) => this.note(sent), this.stopping.signal);
       this.document.value = taken;
       this.phase.value = "taken";
-      put(taken);
       void refresh();
     } catch (error) {
       if (error instanceof Refusal) this.refusal.value = error;

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Context, DocumentDetail, Question } from "../generated";
 import { AskForm } from "../parts/AskForm";
 import { ask, exchanges } from "../state/exchange";
-import { limits } from "../state/limits";
+import { answerTokens, limits } from "../state/limits";
 import { isUnsettled } from "../state/shelf";
 import { shutReason } from "../words/status";
 import { ExchangeCard } from "./ExchangeCard";
@@ -47,7 +47,7 @@ export function Ask({ document }: { document: DocumentDetail }) {
 
 function bodyOf(question: string, document: DocumentDetail): Question {
   const { context, hasMemory, maxTokens } = manner.value;
-  const body: Question = { question, max_tokens: Math.min(maxTokens, limits.value?.max_answer_tokens ?? maxTokens) };
+  const body: Question = { question, max_tokens: answerTokens(maxTokens) };
   if (!document.adapter) return { ...body, memory: "if_ready" };
   if (!hasMemory) body.memory = "off";
   if (context) body.context = context;

@@ -8,6 +8,7 @@ import { MemoryMeter } from "../parts/MemoryMeter";
 import { Notice } from "../parts/Notice";
 import { Snippet } from "../parts/Snippet";
 import { Exchange } from "../state/exchange";
+import { answerTokens } from "../state/limits";
 import { shutReason } from "../words/status";
 import { CAUTION } from "./ExchangeCard";
 
@@ -83,7 +84,7 @@ function Side({ exchange, name }: { exchange: Exchange; name: string }) {
 function begin(documentId: string, question: string): void {
   for (const side of comparison.value?.sides ?? []) side.stop();
   const sides = WAYS.map(
-    ({ wishes }, place) => new Exchange(documentId, { question, max_tokens: 96, evidence: place === 0, ...wishes }),
+    ({ wishes }, place) => new Exchange(documentId, { question, max_tokens: answerTokens(96), evidence: place === 0, ...wishes }),
   );
   comparison.value = { documentId, question, sides };
   for (const side of sides) void side.hear();

@@ -6,7 +6,7 @@ import { Status } from "../parts/Status";
 import { mayChange } from "../state/limits";
 import { followRefusal, followed } from "../state/following";
 import { sentence } from "../server/refusals";
-import { addressOf, type Part, type Place } from "../state/route";
+import { addressOf, arrive, type Part, type Place } from "../state/route";
 import { isUnsettled, rowRefusals } from "../state/shelf";
 import { bytes, count, moment } from "../words/figures";
 import { verdictOf } from "../words/quality";
@@ -32,7 +32,7 @@ export function DocumentPage({ id, part, place }: Wishes) {
       <a class="back" href="#/">
         All documents
       </a>
-      <Title document={document} part={part} />
+      <Title document={document} part={part} place={place} />
       <Facts document={document} />
       {refusal && <Notice refusal={refusal} />}
       <Parts id={id} part={part} />
@@ -60,11 +60,11 @@ function Missing() {
 
 const PARTS: Record<Part, string> = { ask: "Ask", compare: "Compare", text: "Text", report: "Report" };
 
-function Title({ document, part }: { document: DocumentDetail; part: Part }) {
+function Title({ document, part, place }: Omit<Wishes, "id"> & { document: DocumentDetail }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     window.document.title = `${PARTS[part]} · ${document.title} · LIFT`;
-    if (part !== "text") heading.current?.focus({ preventScroll: true });
+    if (part !== "text" || !place) arrive(heading.current);
   }, [document.id, part]);
   useEffect(() => () => void (window.document.title = "LIFT"), []);
   return (

@@ -1,14 +1,19 @@
 // Where documents come in: chosen, dropped or pasted; what the server takes is said before.
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { limits, mayChange } from "../state/limits";
+import { arrive } from "../state/route";
 import { begin, uploads, wish } from "../state/uploads";
 import { bytes, count, number } from "../words/figures";
 import { UploadRow } from "./UploadRow";
 
 export function Intake() {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => arrive(heading.current), []);
   return (
     <div class="intake">
-      <h1 tabIndex={-1}>Add a document</h1>
+      <h1 ref={heading} tabIndex={-1}>
+        Add a document
+      </h1>
       <p class="lead">
         A book, a contract, a manual: its text is trained into a small memory, and you ask it questions. Training takes
         minutes; nothing leaves this server.

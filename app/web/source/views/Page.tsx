@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { KeyDialog } from "../parts/KeyDialog";
 import { declined, forgetKey, key, wishForKey } from "../server/key";
 import { announcement } from "../state/announcing";
-import { route } from "../state/route";
+import { go, route } from "../state/route";
 import { begin } from "../state/uploads";
 import { DocumentPage } from "./DocumentPage";
 import { Intake } from "./Intake";
@@ -77,10 +77,11 @@ function useDrop(): boolean {
     };
     const leave = (event: DragEvent) => event.relatedTarget === null && setDragged(false);
     const drop = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       setDragged(false);
-      for (const file of event.dataTransfer?.files ?? []) begin(file, file.name);
-      if (event.dataTransfer?.files.length) location.hash = "#/";
+      for (const file of event.dataTransfer.files) begin(file, file.name);
+      if (event.dataTransfer.files.length) go("#/");
     };
     addEventListener("dragover", over);
     addEventListener("dragleave", leave);

@@ -6,6 +6,7 @@ import { Confirm } from "../parts/Confirm";
 import { Notice } from "../parts/Notice";
 import { Status } from "../parts/Status";
 import { announce } from "../state/announcing";
+import { followed, look } from "../state/following";
 import { mayChange } from "../state/limits";
 import { addressOf, go, route } from "../state/route";
 import { cancel, isUnsettled, remove, retry, rowRefusals } from "../state/shelf";
@@ -52,7 +53,7 @@ export function Actions({ document }: { document: DocumentView }) {
         </button>
       )}
       {isRetryable && (
-        <button type="button" class="plain" onClick={() => void act(retry(id), `${title} waits again`)}>
+        <button type="button" class="plain" onClick={() => void act(id, retry(id), `${title} waits again`)}>
           Retry{of}
         </button>
       )}
@@ -64,7 +65,7 @@ export function Actions({ document }: { document: DocumentView }) {
           title="Cancel the training?"
           act="Cancel the training"
           keep="Go on training"
-          onAct={() => void act(cancel(id), `The training of ${title} was cancelled`)}
+          onAct={() => void act(id, cancel(id), `The training of ${title} was cancelled`)}
           close={() => setQuestion(null)}
         >
           “{title}” stays here. “Retry” lets its training go on where it was.
@@ -85,9 +86,10 @@ export function Actions({ document }: { document: DocumentView }) {
   );
 }
 
-async function act(work: Promise<unknown>, words: string): Promise<void> {
-  await work;
+async function act(id: string, work: Promise<boolean>, words: string): Promise<void> {
+  if (!(await work)) return;
   announce(words);
+  if (followed.value?.id === id) await look(id).catch(() => undefined); // it is looked at again soon
 }
 
 async function leave(id: string, title: string): Promise<void> {

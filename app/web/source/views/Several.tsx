@@ -8,8 +8,8 @@ import { MemoryMeter } from "../parts/MemoryMeter";
 import { Notice } from "../parts/Notice";
 import { Snippet } from "../parts/Snippet";
 import { JointExchange, jointExchange } from "../state/joint";
-import { limits } from "../state/limits";
-import { addressOf } from "../state/route";
+import { answerTokens, limits } from "../state/limits";
+import { addressOf, arrive } from "../state/route";
 import { documents, nextCursor, readMore } from "../state/shelf";
 import { count, number } from "../words/figures";
 import { CAUTION } from "./ExchangeCard";
@@ -20,7 +20,7 @@ export function Several() {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = "Ask several · LIFT";
-    heading.current?.focus({ preventScroll: true });
+    arrive(heading.current);
     return () => void (document.title = "LIFT");
   }, []);
   const ready = (documents.value ?? []).filter((each) => each.adapter !== null);
@@ -131,7 +131,7 @@ function Part({ answer, question }: { answer: DocumentAnswer; question: string }
 
 function begin(question: string, ids: string[]): void {
   jointExchange.value?.stop();
-  const exchange = new JointExchange({ question, document_ids: ids, max_tokens: 96 });
+  const exchange = new JointExchange({ question, document_ids: ids, max_tokens: answerTokens(96) });
   jointExchange.value = exchange;
   void exchange.hear();
 }

@@ -19,6 +19,7 @@ export function Shelf() {
         </a>
       </div>
       <Search />
+      <Trouble />
       <List />
     </nav>
   );
@@ -55,18 +56,19 @@ function Search() {
   );
 }
 
+function Trouble() {
+  if (!shelfRefusal.value) return null;
+  return (
+    <Notice refusal={shelfRefusal.value}>
+      <button type="button" onClick={() => (declined.value ? wishForKey() : void refresh())}>
+        {declined.value ? "Enter a key" : "Try again"}
+      </button>
+    </Notice>
+  );
+}
+
 function List() {
-  const refusal = shelfRefusal.value;
-  if (refusal) {
-    return (
-      <Notice refusal={refusal}>
-        <button type="button" onClick={() => (declined.value ? wishForKey() : void refresh())}>
-          {declined.value ? "Enter a key" : "Try again"}
-        </button>
-      </Notice>
-    );
-  }
-  if (documents.value === null) return <p class="quiet">Looking …</p>;
+  if (documents.value === null) return shelfRefusal.value ? null : <p class="quiet">Looking …</p>;
   if (documents.value.length === 0) {
     return <p class="quiet">{titlePart.value ? "No title has these words." : "None yet. Add your first one."}</p>;
   }
