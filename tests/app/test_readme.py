@@ -24,6 +24,7 @@ PAGES = [
     "app/metrics/README.md",
     "app/remote_tuning/README.md",
     "tests/supply/README.md",
+    "app/web/README.md",
 ]
 README = (ROOT / "README.md").read_text()
 
