@@ -1,6 +1,6 @@
 // How much of the attention came from memory, and how much from the context.
 import type { Answer } from "../generated";
-import { percent } from "../words/figures";
+import { percent, rest } from "../words/figures";
 
 const CONTEXTS = {
   truncated: "the beginning and end of the text",
@@ -36,7 +36,7 @@ function Meter({ share, context }: { share: number; context: string }) {
       </div>
       <p>
         <span class="memory-key">Memory {percent(share)}</span> of the attention;{" "}
-        <span class="context-key">{percent(1 - share)}</span> from {context}.
+        <span class="context-key">{rest(share)}</span> from {context}.
       </p>
     </div>
   );

@@ -36,6 +36,14 @@ export function percent(share: number): string {
   return `${amount < 9.95 ? amount.toFixed(1).replace(/\.0$/, "") : Math.round(amount)} %`;
 }
 
+/** Return what a share leaves, as exact as the share is told, so that both make 100 %. */
+export function rest(share: number): string {
+  const told = percent(share);
+  if (told.startsWith("under")) return "over 99.9 %";
+  const left = 100 - parseFloat(told);
+  return `${left.toFixed(told.includes(".") ? 1 : 0)} %`;
+}
+
 export function nats(value: number): string {
   return value.toFixed(2).replace("-", "−");
 }

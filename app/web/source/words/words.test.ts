@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { excerpt } from "./excerpt";
-import { bytes, count, duration, nats, percent } from "./figures";
+import { bytes, count, duration, nats, percent, rest } from "./figures";
 import { indexOfCharacter, spanOf, windowAround } from "./places";
 import { verdictOf } from "./quality";
 import { snippet } from "./snippets";
@@ -33,7 +33,9 @@ describe("figures", () => {
   });
 
   it("says shares without hiding small ones", () => {
-    expect([0, 0.0004, 0.034, 0.12, 1].map(percent)).toEqual(["0 %", "under 0.1 %", "3.4 %", "12 %", "100 %"]);
+    const shares = [0, 0.0004, 0.034, 0.12, 1];
+    expect(shares.map(percent)).toEqual(["0 %", "under 0.1 %", "3.4 %", "12 %", "100 %"]);
+    expect(shares.map(rest)).toEqual(["100 %", "over 99.9 %", "96.6 %", "88 %", "0 %"]);
   });
 
   it("counts one thing as one", () => {
