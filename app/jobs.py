@@ -3,6 +3,14 @@
 queued → running → ready | failed | queued again; cancelled from the first two, and queued again
 from failed and cancelled. A running job has a lease (`leases`); to cancel is to take it away. What
 an attempt notes along its way stands in `attempts`.
+
+PostgreSQL locks rows one by one. So that nobody waits in a circle, all take them in one order:
+
+1. one job, or all of one document, the first version first (`documents.hold`). Who holds a job
+   waits for no other document's: a claim that came too late lets go, an expiry leaves out what
+   others hold (`leases.hold_free`);
+2. the document, which is changed, deleted, or named by a new row, and so locked, too;
+3. its owner's day (`training_use.charge`), then counts (`totals.add`), each in the order of keys.
 """
 
 import secrets
@@ -17,7 +25,7 @@ from sqlalchemy.orm import Session
 from app import events, totals, training_use
 from app.clock import new_id
 from app.job_order import find_next
-from app.leases import HeldLease, Lease, change, change_own, find_document_id
+from app.leases import HeldLease, Lease, change, change_own, find_document_id, hold_free
 from app.models import Adapter, Document, EventKind, Job, JobState, UtcDateTime
 from app.origins import origin
 from app.totals import AttemptEnd, Count, Name
@@ -111,18 +119,13 @@ def claim(session: Session, job_id: str, now: datetime, duration: timedelta) -> 
     and a checkpoint, is the new one's to go on from.
     """
     lease = Lease(job_id, secrets.token_hex(16))
-    claimed = change(
-        session,
-        _in_state(job_id, JobState.QUEUED),
-        state=JobState.RUNNING,
-        attempt=Job.attempt + 1,
-        lease_token=lease.token,
-        lease_expires_at=now + duration,
-        started_at=now,
-        **_NO_STAGE,
-    )
-    if not claimed:
-        return None
+    running = {"state": JobState.RUNNING, "attempt": Job.attempt + 1, "started_at": now}
+    leased = {"lease_token": lease.token, "lease_expires_at": now + duration}
+    queued = _in_state(job_id, JobState.QUEUED)
+    with session.begin_nested() as claiming:
+        if not change(session, queued, **running, **leased, **_NO_STAGE):
+            claiming.rollback()  # PostgreSQL has locked the winner's row, and would keep it locked
+            return None
     totals.add(session, Count(Name.ATTEMPTS_BEGUN, "", 1))
     return lease
 
@@ -183,20 +186,22 @@ def release(session: Session, lease: Lease, now: datetime) -> None:
 
 
 def expire(session: Session, silent: Sequence[HeldLease], max_attempts: int, now: datetime) -> int:
-    """End the attempts whose leases are still as they were seen; returns how many there were."""
+    """End the attempts whose leases are still as they were seen; returns how many there were.
+
+    Those whose rows somebody changes at the moment are left to the next sweep.
+    """
     failure = Failure("worker_lost", "The worker that trained it vanished.", retryable=True)
-    used = training_use.measure(session, [held.job_id for held in silent], now)
-    expired, counts = set(), list[Count]()
-    for held in silent:
-        same = (Job.lease_token == held.token, Job.lease_expires_at == held.expires_at)
-        lost = update(Job).where(Job.id == held.job_id, *same)
-        if change(session, lost, **_after_failure(failure, max_attempts, now)):
-            state = _tell_failure(session, held.job_id, failure, now)
-            counts += totals.attempt_ended(AttemptEnd.LEASE_EXPIRED, state)
-            expired.add(held.job_id)
-    training_use.charge(session, [use for use in used if use.job_id in expired], now)
+    lost = hold_free(session, silent)
+    used = training_use.measure(session, [held.job_id for held in lost], now)
+    counts = list[Count]()
+    for held in lost:
+        own = Lease(held.job_id, held.token)
+        change_own(session, own, **_after_failure(failure, max_attempts, now))
+        state = _tell_failure(session, held.job_id, failure, now)
+        counts += totals.attempt_ended(AttemptEnd.LEASE_EXPIRED, state)
+    training_use.charge(session, used, now)
     totals.add(session, *counts)
-    return len(expired)
+    return len(lost)
 
 
 def cancel(session: Session, job_id: str, now: datetime) -> bool:

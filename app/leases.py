@@ -1,10 +1,11 @@
 """The right to write to a running job, and writes that need it. A stale lease writes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy import CursorResult, Select, Update, select, update
 from sqlalchemy.orm import Session
 
 from app.models import Job, JobState
@@ -65,9 +66,17 @@ def require_valid(session: Session, lease: Lease) -> None:
 
 def find_held(session: Session) -> list[HeldLease]:
     """Return the leases of all running jobs; each renewal changes them."""
-    columns: Any = (Job.id, Job.lease_token, Job.lease_expires_at)
-    held = select(*columns).where(Job.state == JobState.RUNNING)
-    return [HeldLease(*row) for row in session.execute(held.order_by(Job.id))]
+    return [HeldLease(*row) for row in session.execute(_held())]
+
+
+def hold_free(session: Session, seen: Sequence[HeldLease]) -> list[HeldLease]:
+    """Return the leases that are still as they were seen, and hold their jobs' rows.
+
+    But for rows that others hold: who holds many and waits for one more may wait in a circle.
+    """
+    own = _held().where(Job.id.in_([held.job_id for held in seen]))
+    free = {HeldLease(*row) for row in session.execute(own.with_for_update(skip_locked=True))}
+    return [held for held in seen if held in free]
 
 
 def find_document_id(session: Session, lease: Lease) -> str:
@@ -81,6 +90,11 @@ def change(session: Session, statement: Update, **values: Any) -> int:
         statement.values(**values).execution_options(synchronize_session=False)
     )
     return cast(CursorResult[Any], result).rowcount
+
+
+def _held() -> Select[str, str, datetime]:
+    columns: Any = (Job.id, Job.lease_token, Job.lease_expires_at)
+    return select(*columns).where(Job.state == JobState.RUNNING).order_by(Job.id)
 
 
 def _lost(lease: Lease) -> LeaseLostError:
