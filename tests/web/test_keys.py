@@ -17,6 +17,7 @@ from tests.app.keyed import bearer, make_key
 from tests.app.live import live_server
 from tests.web.browsing import opened
 from tests.web.reader import Reader
+from tests.web.shelves import Shelf
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_key_is_asked_for_once_and_stays_in_the_tab(
 def test_wrong_key_is_told_and_may_be_declined(browser: Browser, url: str) -> None:
     """The server's words stand in the dialog; without a key the page says so and stays calm."""
     with opened(browser, url) as page:
-        enter(page, "lift_wrong")
+        enter(page, "lift_wrong\u200b…")
         dialog = page.get_by_role("dialog", name="A key is needed")
         expect(dialog).to_contain_text("The key was not accepted.")
         page.keyboard.press("Escape")
@@ -129,3 +130,30 @@ def test_reading_key_is_offered_no_changes(browser: Browser, url: str, sqlite: D
         expect(page.get_by_text("This key may read and ask, but not upload.")).to_be_visible()
         expect(page.get_by_role("link", name="The diary of ann")).to_be_visible()
         expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+def test_browser_keeps_nothing_that_needed_a_key(
+    browser: Browser, url: str, shelf: Shelf, sqlite: Database
+) -> None:
+    """A text that was shown is not on the disk when the key is gone."""
+    key = make_owner(url, sqlite, "ann")
+    shelf.http.headers.update(bearer(key))
+    [document] = shelf.http.get("/documents").json()["data"]
+    shelf.train(document["id"], 1)
+    with opened(browser, url) as page:
+        enter(page, key)
+        page.goto(f"/#/{document['id']}/text")
+        expect(page.locator(".reading")).to_contain_text("The diary of ann")
+        page.get_by_role("button", name="Forget the key").click()
+        expect(page.get_by_role("dialog", name="A key is needed")).to_be_visible()
+        for path in (
+            "/documents?limit=20",
+            *(f"/documents/{document['id']}{p}" for p in ("", "/text")),
+        ):
+            kept = page.evaluate(
+                """path => fetch(path, { cache: "only-if-cached", mode: "same-origin" })
+                  .then(response => response.ok, () => false)""",
+                path,
+            )
+
+            assert kept is False, path

@@ -10,9 +10,10 @@ export function KeyDialog() {
 
 function KeyForm({ reason }: { reason: string }) {
   const [entered, setEntered] = useState("");
+  const wanted = entered.replace(/[^!-~]/g, ""); // copied along: what no header may hold
   const give = (event: Event) => {
     event.preventDefault();
-    if (entered.trim()) giveKey(entered.trim());
+    if (wanted) giveKey(wanted);
   };
   return (
     <Dialog title="A key is needed" close={declineKey}>
@@ -35,7 +36,7 @@ function KeyForm({ reason }: { reason: string }) {
           It is kept in this tab alone, until the tab is closed.
         </p>
         <div class="actions">
-          <button type="submit" class="main" disabled={!entered.trim()}>
+          <button type="submit" class="main" disabled={!wanted}>
             Use this key
           </button>
           <button type="button" onClick={declineKey}>

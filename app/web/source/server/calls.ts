@@ -31,7 +31,7 @@ async function keyed(request: Request): Promise<Response> {
     const used = key.value;
     const sent = request.clone();
     if (used) sent.headers.set("Authorization", `Bearer ${used}`);
-    const response = await fetch(sent);
+    const response = await fetch(sent, { cache: "no-store" }); // what a key may read goes with the tab, too
     if (response.status !== 401) return response;
     const body: unknown = await response.clone().json().catch(() => null);
     if ((await nextKey(used, isProblem(body) ? body.detail : null)) === null) return response;
