@@ -17,18 +17,20 @@ export const shelfRefusal = signal<Refusal | null>(null);
 export const rowRefusals = signal<Record<string, Refusal>>({});
 
 let reading = 0;
+let readingOlder = Promise.resolve();
 
 /** Read the newest page again; what was read behind it stays. */
 export async function refresh(): Promise<void> {
+  await readingOlder; // it was wished for; this comes again by itself
   const mine = ++reading;
   const known = documents.value ?? [];
   const limit = Math.min(Math.max(known.length, PAGE), MOST);
   try {
     const page = await done(listDocuments({ query: { limit, ...filter() } }));
     if (mine !== reading) return;
-    const isAll = known.length <= limit;
-    const read = new Set(page.data.map((each) => each.id));
-    const older = isAll ? [] : known.slice(limit).filter((each) => !read.has(each.id));
+    const isAll = known.length <= limit || page.next_cursor === null;
+    const oldest = page.data.at(-1)?.id ?? "";
+    const older = isAll ? [] : known.filter((each) => each.id < oldest); // ids grow with time
     documents.value = [...page.data, ...older];
     if (isAll) nextCursor.value = page.next_cursor;
     shelfRefusal.value = null;
@@ -37,7 +39,11 @@ export async function refresh(): Promise<void> {
   }
 }
 
-export async function readMore(): Promise<void> {
+export function readMore(): Promise<void> {
+  return (readingOlder = readOlder());
+}
+
+async function readOlder(): Promise<void> {
   const cursor = nextCursor.value;
   if (!cursor) return;
   const mine = ++reading;
@@ -47,7 +53,7 @@ export async function readMore(): Promise<void> {
     documents.value = [...(documents.value ?? []), ...page.data];
     nextCursor.value = page.next_cursor;
   } catch (error) {
-    if (error instanceof Refusal) shelfRefusal.value = error;
+    if (mine === reading && error instanceof Refusal) shelfRefusal.value = error;
   }
 }
 
@@ -60,8 +66,10 @@ export function search(part: string): void {
 
 /** Empty the list, as before the first reading. */
 export function forget(): void {
+  reading++; // what is being read belongs to what was wished for before
   documents.value = null;
   nextCursor.value = null;
+  rowRefusals.value = {};
 }
 
 /** Show what an answer told of a document, if it stands on the list. */
