@@ -1,6 +1,7 @@
 """How documents come in, and the list that they stand on."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
@@ -79,3 +80,42 @@ def test_list_goes_on_behind_its_first_page_and_finds_titles(page: Page, shelf: 
     page.get_by_role("button", name="Find").click()
 
     expect(rows).to_have_count(1)
+
+
+def test_file_that_is_gone_is_not_blamed_on_the_server(page: Page, tmp_path: Path) -> None:
+    """A browser sends no file that is not what was chosen; what to do about it is said."""
+    file = tmp_path / "notes.txt"
+    file.write_text("As it was chosen.")
+    page.route("**/documents", lambda route: None if _sends(route) else route.continue_())
+    page.locator("input[type=file]").set_input_files(file)
+    row = page.locator(".upload", has_text="notes.txt")
+    row.get_by_role("button", name="Stop").click()
+    expect(row).to_contain_text("Stopped.")
+    page.unroute("**/documents")
+    file.unlink()
+    row.get_by_role("button", name="Try again").click()
+
+    expect(row.get_by_role("alert")).to_contain_text("This file cannot be read.")
+    expect(row.get_by_role("alert")).to_contain_text("Choose it again.")
+
+
+def test_uploads_leave_connections_to_what_else_is_asked(page: Page, shelf: Shelf) -> None:
+    """Many files at once go in turn, and the list is read meanwhile; whoever leaves is warned."""
+    page.route("**/documents", lambda route: None if _sends(route) else route.continue_())
+    names = [f"{number}.txt" for number in range(8)]
+    files = [{"name": name, "mimeType": "text/plain", "buffer": b"Words."} for name in names]
+    page.locator("input[type=file]").set_input_files(files)
+    expect(page.get_by_text("Waits until others are sent.")).to_have_count(5)
+    page.locator(".upload").last.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Waits until others are sent.")).to_have_count(4)
+    warnings: list[str] = []
+    page.on("dialog", lambda dialog: (warnings.append(dialog.type), dialog.dismiss()))
+    page.evaluate("location.reload()")
+    shelf.add("Meanwhile")
+
+    expect(page.get_by_role("link", name="Meanwhile")).to_be_visible()
+    assert warnings == ["beforeunload"]
+
+
+def _sends(route: Route) -> bool:
+    return route.request.method == "POST"

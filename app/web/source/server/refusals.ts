@@ -19,22 +19,45 @@ const ADVICE: Record<string, string> = {
   document_cancelled: "“Retry” lets its training go on where it was.",
   document_too_large: "Split it into parts, or raise LIFT_MAX_DOCUMENT_BYTES on the server.",
   body_too_large: "Split it into parts, or raise LIFT_MAX_DOCUMENT_BYTES on the server.",
+  document_over_limit: "Split it into parts.",
+  document_damaged: "Open it where it was made, save it again and upload that.",
+  document_undecodable: "Save it as UTF-8 and upload that.",
   document_unsupported: "Convert it to text, Markdown, HTML, PDF, DOCX or EPUB.",
   document_protected: "Save it without a password and upload that.",
   engine_busy: "Many questions are being answered. Ask again in a moment.",
   engine_unavailable: "Ask again in a moment; if it lasts, look at the server's log.",
   quota_exceeded: "Delete documents, or ask whoever runs the server for more.",
+  scope_missing: "Enter a key that may, or ask whoever runs the server for one.",
   rate_limited: "Wait a moment.",
   too_many_asks: "Wait for another answer to end.",
   too_many_streams: "The page looks again by itself.",
+  question_too_long: "Shorten it.",
   internal_error: "Whoever runs the server finds the reason in its log.",
   unauthenticated: "Enter a key that is valid.",
+};
+
+/** What to do where something in front of the server answers in its place, which knows no codes. */
+const ADVICE_BY_STATUS: Record<number, string> = {
+  413: "What stands before the server takes less than this: split it into parts.",
+  429: "Wait a moment.",
+  500: "Whoever runs the server finds the reason in its log.",
+  502: "The server may be starting again. Try it in a moment.",
+  503: "The server may be starting again. Try it in a moment.",
+  504: "The server took too long. Try it in a moment.",
 };
 
 export const UNREACHABLE = new Refusal(
   "The server cannot be reached.",
   "unreachable",
   "It may be starting again. Try it in a moment.",
+  0,
+  null,
+);
+
+export const UNREADABLE = new Refusal(
+  "This file cannot be read.",
+  "unreadable",
+  "It is a folder, or it was changed or moved since it was chosen. Choose it again.",
   0,
   null,
 );
@@ -48,7 +71,8 @@ export function refusalOf(body: unknown, response: Response | undefined): Refusa
 
 export function describe(body: unknown, status: number, retrySeconds: number | null): Refusal {
   if (!isProblem(body)) {
-    return new Refusal(`The server answered with status ${status}.`, "unknown", null, status, retrySeconds);
+    const advice = ADVICE_BY_STATUS[status] ?? null;
+    return new Refusal(`The server answered with status ${status}.`, "unknown", advice, status, retrySeconds);
   }
   const advice = ADVICE[body.code] ?? null;
   return new Refusal(sentence(body.detail || body.title), body.code, advice, status, retrySeconds);

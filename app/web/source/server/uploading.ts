@@ -2,7 +2,7 @@
 import type { DocumentView } from "../generated";
 import { nextKey } from "./calls";
 import { key } from "./key";
-import { UNREACHABLE, describe, isProblem } from "./refusals";
+import { UNREACHABLE, UNREADABLE, describe, isProblem } from "./refusals";
 
 export interface Parcel {
   file: Blob;
@@ -27,6 +27,7 @@ export async function upload(
     const problem = isProblem(body) ? body : null;
     if (status === 401 && (await nextKey(used, problem?.detail ?? null)) !== null) continue;
     const mayPass = status === 0 || problem?.code === "idempotency_key_in_use";
+    if (status === 0 && !(await isReadable(parcel.file))) throw UNREADABLE;
     if (!mayPass || attempt >= MOST_TRIES) {
       throw status === 0 ? UNREACHABLE : describe(body, status, retrySeconds);
     }
@@ -38,6 +39,11 @@ export async function upload(
 export function newIdempotencyKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Whether it is there as it was chosen; a browser sends no other, and says no reason. */
+async function isReadable(file: Blob): Promise<boolean> {
+  return file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 }
 
 interface Sent {

@@ -6,11 +6,12 @@ import { newIdempotencyKey, upload, type Parcel } from "../server/uploading";
 import { bytes } from "../words/figures";
 import { limits } from "./limits";
 import { refresh } from "./shelf";
+import { turn } from "./turns";
 
-export type UploadPhase = "sending" | "checking" | "taken" | "refused" | "stopped";
+export type UploadPhase = "waiting" | "sending" | "checking" | "taken" | "refused" | "stopped";
 
 export class Upload {
-  readonly phase = signal<UploadPhase>("sending");
+  readonly phase = signal<UploadPhase>("waiting");
   readonly sent = signal(0);
   readonly refusal = signal<Refusal | null>(null);
   readonly document = signal<DocumentView | null>(null);
@@ -21,13 +22,12 @@ export class Upload {
   /** Send it; again under the same key, so that it is taken in once. */
   async send(): Promise<void> {
     this.stopping = new AbortController();
-    this.phase.value = "sending";
+    this.phase.value = "waiting";
     this.refusal.value = null;
     this.sent.value = 0;
     try {
       refuseTooLarge(this.parcel);
-      const taken = await upload(this.parcel, (sent) => this.note(sent), this.stopping.signal);
-      this.document.value = taken;
+      this.document.value = await this.sendInTurn();
       this.phase.value = "taken";
       void refresh();
     } catch (error) {
@@ -42,7 +42,18 @@ export class Upload {
   }
 
   get isUnderWay(): boolean {
-    return this.phase.value === "sending" || this.phase.value === "checking";
+    return ["waiting", "sending", "checking"].includes(this.phase.value);
+  }
+
+  private async sendInTurn(): Promise<DocumentView> {
+    const { signal } = this.stopping;
+    const end = await turn(signal);
+    try {
+      this.phase.value = "sending";
+      return await upload(this.parcel, (sent) => this.note(sent), signal);
+    } finally {
+      end();
+    }
   }
 
   private note(sent: number): void {
@@ -52,6 +63,11 @@ export class Upload {
 }
 
 export const uploads = signal<Upload[]>([]);
+
+/** Who leaves loses what is not on the server yet: the browser asks first. */
+addEventListener("beforeunload", (event) => {
+  if (uploads.value.some((each) => each.isUnderWay)) event.preventDefault();
+});
 
 export interface Wish {
   preset: string;

@@ -39,6 +39,8 @@ function Phase({ upload }: { upload: Upload }) {
   const sent = upload.sent.value;
   const words = `${bytes(sent)} of ${bytes(file.size)}`;
   switch (upload.phase.value) {
+    case "waiting":
+      return <p class="quiet">Waits until others are sent.</p>;
     case "sending":
       return (
         <>
