@@ -65,12 +65,12 @@ class Shelf:
         sample = load_sample(name)
         return self.add(sample.title, sample.text)
 
-    def train(self, document_id: str, num_steps: int) -> Lease:
+    def train(self, document_id: str, num_steps: int, text: str | None = None) -> Lease:
         """Begin its attempt, parse it, and take some steps."""
         lease = self._claim(document_id)
-        text = self.http.get(f"/documents/{document_id}").json()["title"]
-        source = next((load_sample(n).text for n in _SAMPLES if load_sample(n).title == text), text)
-        parsed = parse(source.encode(), "a.md")
+        title = self.http.get(f"/documents/{document_id}").json()["title"]
+        samples = {sample.title: sample.text for sample in map(load_sample, _SAMPLES)}
+        parsed = parse((text or samples.get(title, title)).encode(), "a.md")
         self.store.put(text_key(document_id), BytesIO(parsed.text.encode()))
         self.store.put(outline_key(document_id), BytesIO(parsed.to_json()))
         began = utc_now() - timedelta(seconds=5 * num_steps)

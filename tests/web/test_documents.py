@@ -108,3 +108,49 @@ def test_refused_action_stands_on_its_row(page: Page, shelf: Shelf) -> None:
 
     expect(row).to_contain_text("Waiting")
     expect(row.get_by_role("alert")).to_have_count(0)
+
+
+def test_document_that_cannot_be_had_now_is_not_called_missing(page: Page, shelf: Shelf) -> None:
+    """A server that is away has not lost the document; it is shown as soon as it can be had."""
+    document_id = shelf.add("A ledger")
+    page.route(f"**/documents/{document_id}", lambda route: route.abort())
+    page.goto(f"/#/{document_id}")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("This document cannot be shown now")
+    page.unroute(f"**/documents/{document_id}")
+
+    expect(heading).to_have_text("A ledger")
+
+
+def test_passage_is_marked_behind_letters_that_javascript_counts_twice(
+    page: Page, shelf: Shelf
+) -> None:
+    """Faces, families and old scripts in front of it move no mark."""
+    passage = "The lamp of Osmerrow is lit at dusk by the youngest child."
+    odd = "\U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 \U00010330 e\u0301. " * 200
+    text = f"# One\n\n{odd}\n\n# Two\n\n{passage}\n\n# Three\n\n{odd}"
+    document_id = shelf.add("A book of faces", text)
+    shelf.finish(document_id, shelf.train(document_id, 1, text), HELPS)
+    page.goto(f"/#/{document_id}")
+    ask(page, "Who lights the lamp of Osmerrow?")
+    page.get_by_role("link", name="Open in the text").first.click()
+
+    evidence = shelf.http.post(
+        f"/documents/{document_id}/ask", json={"question": "Who lights the lamp of Osmerrow?"}
+    ).json()["evidence"][0]
+    marked = page.locator("mark").evaluate("mark => mark.textContent")
+    assert marked == evidence["text"]
+    assert passage in marked
+
+
+def test_text_that_was_lost_on_its_way_is_fetched_again(page: Page, shelf: Shelf) -> None:
+    """It is asked for at a wish, since a document that is ready does not change."""
+    document_id = shelf.make_ready("kitepost", HELPS)
+    page.route("**/text", lambda route: route.abort())
+    page.goto(f"/#/{document_id}/text")
+    main = page.get_by_role("main")
+    expect(main.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    page.unroute("**/text")
+    main.get_by_role("button", name="Try again").click()
+
+    expect(page.locator(".reading")).to_contain_text("Kite Post")

@@ -5,7 +5,7 @@ import { Notice } from "../parts/Notice";
 import { Status } from "../parts/Status";
 import { mayChange } from "../state/limits";
 import { followRefusal, followed } from "../state/following";
-import { sentence } from "../server/refusals";
+import { sentence, type Refusal } from "../server/refusals";
 import { addressOf, arrive, type Part, type Place } from "../state/route";
 import { isUnsettled, rowRefusals } from "../state/shelf";
 import { bytes, count, moment } from "../words/figures";
@@ -26,7 +26,7 @@ interface Wishes {
 export function DocumentPage({ id, part, place }: Wishes) {
   const document = followed.value;
   const refusal = followRefusal.value;
-  if (!document) return refusal ? <Missing /> : <p class="quiet">Looking …</p>;
+  if (!document) return refusal ? <Missing refusal={refusal} /> : <p class="quiet">Looking …</p>;
   return (
     <article class="document">
       <a class="back" href="#/">
@@ -46,11 +46,11 @@ export function DocumentPage({ id, part, place }: Wishes) {
   );
 }
 
-function Missing() {
+function Missing({ refusal }: { refusal: Refusal }) {
   return (
     <>
-      <h1 tabIndex={-1}>No such document</h1>
-      {followRefusal.value && <Notice refusal={followRefusal.value} />}
+      <h1>{refusal.status === 404 ? "No such document" : "This document cannot be shown now"}</h1>
+      <Notice refusal={refusal} />
       <p>
         <a href="#/">All documents</a>
       </p>

@@ -14,8 +14,16 @@ interface Wishes {
 }
 
 export function TextView({ document, place }: Wishes) {
-  const [text, refusal] = useText(document);
-  if (refusal) return <Notice refusal={refusal} />;
+  const [text, refusal, fetchAgain] = useText(document);
+  if (refusal) {
+    return (
+      <Notice refusal={refusal}>
+        <button type="button" onClick={fetchAgain}>
+          Try again
+        </button>
+      </Notice>
+    );
+  }
   if (text === null) return <p class="quiet">Fetching the text …</p>;
   return <Opened key={place ? `${place.start}-${place.end}` : ""} text={text} place={place} />;
 }
@@ -65,8 +73,9 @@ function whereWords(text: string, shown: Span): string {
   return `Characters ${number(shown.start)} to ${number(shown.end)} of ${number(text.length)} are shown.`;
 }
 
-/** Fetch a document's text once; again when its stage changes, while there is none yet. */
-function useText({ id, stage, status }: DocumentDetail): [string | null, Refusal | null] {
+/** Fetch a document's text once; again when its stage changes or at a wish, while there is none yet. */
+function useText({ id, stage, status }: DocumentDetail): [string | null, Refusal | null, () => void] {
+  const [numWishes, setNumWishes] = useState(0);
   const [text, setText] = useState<string | null>(null);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   useEffect(() => {
@@ -79,6 +88,6 @@ function useText({ id, stage, status }: DocumentDetail): [string | null, Refusal
       })
       .catch((error: unknown) => error instanceof Refusal && setRefusal(error));
     return () => stopping.abort();
-  }, [id, stage, status]);
-  return [text, refusal];
+  }, [id, stage, status, numWishes]);
+  return [text, refusal, () => setNumWishes(numWishes + 1)];
 }
