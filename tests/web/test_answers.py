@@ -1,6 +1,10 @@
 """Questions and answers on the page: where an answer came from, and how to check it."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 
 from playwright.sync_api import Page, expect
 
@@ -91,6 +95,8 @@ def test_three_answers_stand_side_by_side(page: Page, shelf: Shelf) -> None:
         expect(side.locator(".answer")).to_contain_text(words)
     boxes = [side.bounding_box() for side in page.locator(".side").all()]
     assert len({box["y"] for box in boxes if box}) == 1
+    said = page.get_by_role("status").filter(has_text="The comparison is complete")
+    expect(said).to_be_attached()
 
 
 def test_several_documents_answer_and_one_answer_is_composed(page: Page, shelf: Shelf) -> None:
@@ -125,3 +131,75 @@ def test_question_is_copied_as_the_code_that_asks_it(page: Page, shelf: Shelf) -
         code = page.locator(".snippet code").inner_text()
         assert words in code
         assert f"/documents/{document_id}/ask" in code
+
+
+def test_copied_code_asks_the_very_question(page: Page, shelf: Shelf, reader: Reader) -> None:
+    """Whatever stands in it: a shell carries none of it out, Python asks it to the letter."""
+    question = 'Who\'s "it"?\n$(touch gone) `id` \\ \\n \U0001f600 !! ${HOME} %s é'
+    page.goto(f"/#/{shelf.make_ready('kitepost', HELPS)}")
+    ask(page, question)
+    expect(page.locator(".answer")).to_contain_text(FROM_MEMORY)
+    page.get_by_text("Copy as code").click()
+    code = page.locator(".snippet code")
+    shell = f"curl() {{ printf '%s\\0' \"$@\"; }}\n{code.inner_text()}"
+    arguments = _output_of(["bash", "-c", shell]).split("\0")
+    page.get_by_label("Language").select_option("Python")
+    told = _output_of([sys.executable, "-c", code.inner_text()])
+
+    assert json.loads(arguments[arguments.index("-d") + 1])["question"] == question
+    assert told.strip() == FROM_MEMORY
+    assert [each.question for each in reader.asks] == [question, question]
+
+
+def _output_of(command: list[str]) -> str:
+    environment = os.environ | {"NO_PROXY": "*", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment)
+    return done.stdout
+
+
+def test_end_of_an_answer_is_said_once(page: Page, shelf: Shelf) -> None:
+    """Who comes back to an answer is not told again that it is complete."""
+    page.goto(f"/#/{shelf.make_ready('kitepost', HELPS)}")
+    said = page.get_by_role("status")
+    ask(page)
+    expect(said).to_have_text("The answer is complete")
+    page.get_by_text("Copy as code").click()
+    page.get_by_role("button", name="Copy").click()
+    expect(said).to_have_text(re.compile("^Copied|^Selected"))
+    page.get_by_role("link", name="Report").click()
+    page.get_by_role("link", name="Ask", exact=True).click()
+    expect(page.locator(".answer")).to_contain_text(FROM_MEMORY)
+    page.wait_for_timeout(300)
+
+    expect(said).to_have_text(re.compile("^Copied|^Selected"))
+
+
+def test_key_that_is_held_asks_once(page: Page, shelf: Shelf, reader: Reader) -> None:
+    """A finger that rests on Enter sends no second question."""
+    page.goto(f"/#/{shelf.make_ready('kitepost', HELPS)}")
+    page.get_by_label("Your question").fill("Who?")
+    for _ in range(3):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    expect(page.locator(".answer")).to_contain_text(FROM_MEMORY)
+
+    assert len(reader.asks) == 1
+    expect(page.get_by_label("Your question")).to_have_value("Who?")
+
+
+def test_choice_of_documents_outlasts_a_search(page: Page, shelf: Shelf) -> None:
+    """Whoever looks for the second document keeps the first."""
+    for name in ("kitepost", "osmerrow"):
+        shelf.make_ready(name, HELPS)
+    for number in range(4):
+        shelf.add(f"Volume {number}")
+    page.goto("/#/several")
+    page.reload()
+    page.get_by_role("checkbox", name="The Kite Post").check()
+    page.get_by_label("A part of the title").fill("Harbour")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator(".row")).to_have_count(1)
+    page.get_by_role("checkbox", name="Harbour").check()
+    ask(page)
+
+    expect(page.get_by_role("region", name=re.compile("^Answer of"))).to_have_count(2)

@@ -2,6 +2,8 @@
 import { effect, untracked } from "@preact/signals";
 import { render } from "preact";
 import { key } from "./server/key";
+import { announcement } from "./state/announcing";
+import { keepUnansweredComparison } from "./state/comparison";
 import { keepUnanswered } from "./state/exchange";
 import { follow } from "./state/following";
 import { keepUnansweredJoint } from "./state/joint";
@@ -31,6 +33,8 @@ key.subscribe((value) => {
     forget();
     keepUnanswered(value !== null);
     keepUnansweredJoint(value !== null);
+    keepUnansweredComparison(value !== null);
+    announcement.value = "";
     keepUnsent(value !== null);
     follow(null);
     followShown();

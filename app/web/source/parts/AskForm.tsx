@@ -19,7 +19,10 @@ export function AskForm({ label, shut, onAsk, children }: Wishes) {
     if (shut === null && words.trim()) onAsk(words.trim());
   };
   const sendByKey = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      if (!event.repeat) send(event);
+    }
   };
   return (
     <form class="ask-form" onSubmit={send}>

@@ -52,6 +52,6 @@ function Passage({ evidence, documentId, question }: PassageWishes) {
 
 function withoutEvidence({ memory, context }: Answer): string {
   if (memory !== "used") return "No passage was found that bears on the question.";
-  if (context === "none") return "No passage found: this came from memory alone.";
-  return "No passage found: beside the beginning and end of the text, this came from memory alone.";
+  if (context === "truncated") return "No passage found: beside the beginning and end of the text, this came from memory alone.";
+  return "No passage found: this came from memory alone.";
 }

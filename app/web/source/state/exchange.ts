@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import type { Answer, AnswerDelta, Question } from "../generated";
 import { Refusal, describe, isAbort } from "../server/refusals";
 import { hearAnswer } from "../server/streams";
+import { announce } from "./announcing";
 
 export type Phase = "waiting" | "speaking" | "done" | "stopped" | "failed";
 
@@ -81,12 +82,11 @@ export class Exchange {
 /** By document: what was asked since the page was opened, the newest first. */
 export const exchanges = signal<Record<string, Exchange[]>>({});
 
-export function ask(documentId: string, question: Question): Exchange {
+export function ask(documentId: string, question: Question): void {
   const exchange = new Exchange(documentId, question);
   const earlier = exchanges.value[documentId] ?? [];
   exchanges.value = { ...exchanges.value, [documentId]: [exchange, ...earlier] };
-  void exchange.hear();
-  return exchange;
+  void exchange.hear().then(() => exchange.phase.value === "done" && announce("The answer is complete"));
 }
 
 /** Forget what was answered; what waits for its answer, perhaps for a key, goes on or is stopped. */

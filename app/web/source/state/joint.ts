@@ -3,7 +3,9 @@ import { signal } from "@preact/signals";
 import type { AnswerDelta, DocumentAnswer, JointAnswer, JointQuestion } from "../generated";
 import { Refusal, describe, isAbort } from "../server/refusals";
 import { hearAnswers } from "../server/streams";
+import { announce } from "./announcing";
 import { CUT_OFF, type Phase } from "./exchange";
+import { answerTokens } from "./limits";
 
 export class JointExchange {
   readonly phase = signal<Phase>("waiting");
@@ -55,10 +57,32 @@ export class JointExchange {
 
 export const jointExchange = signal<JointExchange | null>(null);
 
+export interface Chosen {
+  id: string;
+  title: string;
+}
+
+/** Who is to be asked, also of those that the list does not show now. */
+export const chosen = signal<Chosen[]>([]);
+
+export function unchoose(id: string): void {
+  chosen.value = chosen.value.filter((each) => each.id !== id);
+}
+
+/** Ask those that are chosen; what is asked so far is stopped. */
+export function askChosen(question: string): void {
+  jointExchange.value?.stop();
+  const document_ids = chosen.value.map(({ id }) => id);
+  const exchange = new JointExchange({ question, document_ids, max_tokens: answerTokens(96) });
+  jointExchange.value = exchange;
+  void exchange.hear().then(() => exchange.phase.value === "done" && announce("The answer is complete"));
+}
+
 /** Forget what was answered, as `keepUnanswered` does. */
 export function keepUnansweredJoint(goesOn: boolean): void {
   const shown = jointExchange.value;
   if (!goesOn) shown?.stop();
+  chosen.value = [];
   const isKept = goesOn && shown?.phase.value === "waiting" && shown.answers.value.length === 0;
   jointExchange.value = isKept ? shown : null;
 }

@@ -1,35 +1,15 @@
-// The same question with the memory, without it, and with passages that were looked up.
-import { signal } from "@preact/signals";
-import type { DocumentDetail, Question } from "../generated";
+// Three answers to one question, side by side.
+import type { DocumentDetail } from "../generated";
 import { AnswerText } from "../parts/AnswerText";
 import { AskForm } from "../parts/AskForm";
 import { EvidenceList } from "../parts/EvidenceList";
 import { MemoryMeter } from "../parts/MemoryMeter";
 import { Notice } from "../parts/Notice";
 import { Snippet } from "../parts/Snippet";
-import { Exchange } from "../state/exchange";
-import { answerTokens } from "../state/limits";
+import { WAYS, compare, comparison } from "../state/comparison";
+import type { Exchange } from "../state/exchange";
 import { shutReason } from "../words/status";
 import { CAUTION } from "./ExchangeCard";
-
-interface Way {
-  name: string;
-  wishes: Partial<Question>;
-}
-
-const WAYS: Way[] = [
-  { name: "With the memory", wishes: { context: "truncated" } },
-  { name: "Without the memory", wishes: { memory: "off", context: "truncated" } },
-  { name: "With passages looked up", wishes: { memory: "off", context: "retrieved" } },
-];
-
-interface Comparison {
-  documentId: string;
-  question: string;
-  sides: Exchange[];
-}
-
-const comparison = signal<Comparison | null>(null);
 
 export function Compare({ document }: { document: DocumentDetail }) {
   const shown = comparison.value?.documentId === document.id ? comparison.value : null;
@@ -39,7 +19,7 @@ export function Compare({ document }: { document: DocumentDetail }) {
         One question, three ways: what the memory knows, what the beginning and end of the text tell, and what a search
         finds.
       </p>
-      <AskForm label="Question to compare" shut={shutReason(document)} onAsk={(question) => begin(document.id, question)} />
+      <AskForm label="Question to compare" shut={shutReason(document)} onAsk={(question) => compare(document.id, question)} />
       {shown && (
         <>
           <h3 class="asked">{shown.question}</h3>
@@ -79,13 +59,4 @@ function Side({ exchange, name }: { exchange: Exchange; name: string }) {
       <Snippet path={`/documents/${exchange.documentId}/ask`} body={exchange.question} />
     </section>
   );
-}
-
-function begin(documentId: string, question: string): void {
-  for (const side of comparison.value?.sides ?? []) side.stop();
-  const sides = WAYS.map(
-    ({ wishes }, place) => new Exchange(documentId, { question, max_tokens: answerTokens(96), evidence: place === 0, ...wishes }),
-  );
-  comparison.value = { documentId, question, sides };
-  for (const side of sides) void side.hear();
 }

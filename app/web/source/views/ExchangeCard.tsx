@@ -1,11 +1,10 @@
 // A question with its answer: where that came from, and how to check it.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { AnswerText } from "../parts/AnswerText";
 import { EvidenceList } from "../parts/EvidenceList";
 import { MemoryMeter } from "../parts/MemoryMeter";
 import { Notice } from "../parts/Notice";
 import { Snippet } from "../parts/Snippet";
-import { announce } from "../state/announcing";
 import { ask, type Exchange } from "../state/exchange";
 import { count } from "../words/figures";
 
@@ -14,9 +13,6 @@ export const CAUTION =
 
 export function ExchangeCard({ exchange }: { exchange: Exchange }) {
   const answer = exchange.answer.value;
-  useEffect(() => {
-    if (exchange.phase.value === "done") announce("The answer is complete");
-  }, [exchange.phase.value]);
   return (
     <article class="exchange" aria-label={`Question: ${exchange.question.question}`}>
       <h3>{exchange.question.question}</h3>

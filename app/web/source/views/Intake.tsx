@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { limits, mayChange } from "../state/limits";
 import { arrive } from "../state/route";
 import { begin, uploads, wish } from "../state/uploads";
-import { bytes, count, number } from "../words/figures";
+import { bytes, count } from "../words/figures";
 import { UploadRow } from "./UploadRow";
 
 export function Intake() {
@@ -65,7 +65,7 @@ function Taken() {
       e-mails, subtitles, source code, or a ZIP of these. Not scanned pages, nothing with a password.
       {documents ? ` Your key keeps up to ${count(documents, "document")}.` : ""}
       {stored ? ` Together they may have ${bytes(stored)}.` : ""}
-      {minutes ? ` They may train ${number(minutes)} minutes in 30 days.` : ""}
+      {minutes ? ` They may train ${count(minutes, "minute")} in 30 days.` : ""}
     </p>
   );
 }

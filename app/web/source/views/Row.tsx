@@ -7,6 +7,7 @@ import { Notice } from "../parts/Notice";
 import { Status } from "../parts/Status";
 import { announce } from "../state/announcing";
 import { followed, look } from "../state/following";
+import { unchoose } from "../state/joint";
 import { mayChange } from "../state/limits";
 import { addressOf, go, route } from "../state/route";
 import { cancel, isUnsettled, remove, retry, rowRefusals } from "../state/shelf";
@@ -94,6 +95,7 @@ async function act(id: string, work: Promise<boolean>, words: string): Promise<v
 
 async function leave(id: string, title: string): Promise<void> {
   if (!(await remove(id))) return;
+  unchoose(id);
   announce(`${title} was deleted`);
   const { value } = route;
   if (value.view === "document" && value.id === id) go("#/");

@@ -1,20 +1,17 @@
 // One question on several documents: who is asked, what each says, what is composed of it.
-import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { DocumentAnswer, DocumentView } from "../generated";
+import type { DocumentAnswer } from "../generated";
 import { AskForm } from "../parts/AskForm";
 import { EvidenceList } from "../parts/EvidenceList";
 import { MemoryMeter } from "../parts/MemoryMeter";
 import { Notice } from "../parts/Notice";
 import { Snippet } from "../parts/Snippet";
-import { JointExchange, jointExchange } from "../state/joint";
-import { answerTokens, limits } from "../state/limits";
+import { askChosen, chosen, jointExchange, unchoose, type Chosen, type JointExchange } from "../state/joint";
+import { limits } from "../state/limits";
 import { addressOf, arrive } from "../state/route";
-import { documents, nextCursor, readMore } from "../state/shelf";
+import { documents, nextCursor, readMore, titlePart } from "../state/shelf";
 import { count, number } from "../words/figures";
 import { CAUTION } from "./ExchangeCard";
-
-const chosen = signal<string[]>([]);
 
 export function Several() {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -24,40 +21,45 @@ export function Several() {
     return () => void (document.title = "LIFT");
   }, []);
   const ready = (documents.value ?? []).filter((each) => each.adapter !== null);
-  const ids = chosen.value.filter((id) => ready.some((each) => each.id === id));
+  const elsewhere = chosen.value.filter(({ id }) => !ready.some((each) => each.id === id));
+  const offered = [...elsewhere, ...ready];
   return (
     <section class="several">
       <h1 ref={heading} tabIndex={-1}>
         Ask several documents
       </h1>
       <p class="lead">Each answers from its own memory; then one answer is composed of theirs.</p>
-      <Choice ready={ready} ids={ids} />
-      <AskForm label="Your question" shut={shutReason(ready, ids)} onAsk={(question) => begin(question, ids)} />
+      <Choice offered={offered} />
+      <AskForm label="Your question" shut={shutReason(offered)} onAsk={askChosen} />
       {jointExchange.value && <Outcome exchange={jointExchange.value} />}
     </section>
   );
 }
 
-function shutReason(ready: DocumentView[], ids: string[]): string | null {
-  if (ready.length === 0) return "No document has a memory yet.";
-  return ids.length === 0 ? "Choose at least one document." : null;
+function shutReason(offered: Chosen[]): string | null {
+  if (chosen.value.length > 0) return null;
+  if (offered.length > 0) return "Choose at least one document.";
+  return titlePart.value ? "No document that was found has a memory." : "No document has a memory yet.";
 }
 
-function Choice({ ready, ids }: { ready: DocumentView[]; ids: string[] }) {
+function Choice({ offered }: { offered: Chosen[] }) {
   const most = limits.value?.max_documents_asked ?? 16;
-  const toggle = (id: string, isChosen: boolean) => {
-    chosen.value = isChosen ? [...ids, id] : ids.filter((each) => each !== id);
+  const isFull = chosen.value.length >= most;
+  const isChosen = (id: string) => chosen.value.some((each) => each.id === id);
+  const toggle = (each: Chosen) => {
+    if (isChosen(each.id)) unchoose(each.id);
+    else chosen.value = [...chosen.value, each];
   };
   return (
     <fieldset class="choice">
       <legend>Documents, up to {number(most)}</legend>
-      {ready.map(({ id, title }) => (
+      {offered.map(({ id, title }) => (
         <label key={id} class="check">
           <input
             type="checkbox"
-            checked={ids.includes(id)}
-            disabled={!ids.includes(id) && ids.length >= most}
-            onChange={(event) => toggle(id, event.currentTarget.checked)}
+            checked={isChosen(id)}
+            disabled={!isChosen(id) && isFull}
+            onChange={() => toggle({ id, title })}
           />
           {title}
         </label>
@@ -127,11 +129,4 @@ function Part({ answer, question }: { answer: DocumentAnswer; question: string }
       </details>
     </section>
   );
-}
-
-function begin(question: string, ids: string[]): void {
-  jointExchange.value?.stop();
-  const exchange = new JointExchange({ question, document_ids: ids, max_tokens: answerTokens(96) });
-  jointExchange.value = exchange;
-  void exchange.hear();
 }

@@ -17,7 +17,7 @@ export function snippet(language: Language, call: Call): string {
 
 function curl({ origin, path, body, needsKey }: Call): string {
   const lines = [
-    `curl ${origin}${path}`,
+    `curl ${shellQuoted(origin + path)}`,
     ...(needsKey ? [`-H "Authorization: Bearer $LIFT_API_KEY"`] : []),
     "-H 'Content-Type: application/json'",
     `-d ${shellQuoted(JSON.stringify(body))}`,
@@ -65,7 +65,7 @@ function shellQuoted(words: string): string {
   return `'${words.replaceAll("'", "'\\''")}'`;
 }
 
-/** JSON as Python writes it; its strings are Python's, but for characters beyond the first plane. */
+/** JSON as Python writes it; its strings and numbers are Python's, too. */
 function pythonLiteral(value: unknown): string {
   if (value === true) return "True";
   if (value === false) return "False";
