@@ -23,7 +23,7 @@ CONTENT_POLICY: Final = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
@@ -62,9 +62,10 @@ async def _get_page(request: Request) -> Response:
 
 
 async def _get_asset(request: Request) -> Response:
-    if request.url.path not in PATHS:
+    name = request.path_params["name"]
+    if f"/assets/{name}" not in PATHS:
         raise HTTPException(404)
-    return await _get_file(request, request.path_params["name"], _FOR_GOOD)
+    return await _get_file(request, name, _FOR_GOOD)
 
 
 async def _get_file(request: Request, name: str, caching: str) -> Response:

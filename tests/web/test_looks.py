@@ -51,6 +51,21 @@ def test_both_colour_schemes_are_drawn(browser: Browser, url: str, shelf: Shelf)
     assert grounds["dark"] < 150
 
 
+def test_bars_are_seen_in_forced_colours(browser: Browser, url: str, shelf: Shelf) -> None:
+    """Where a system sets the colours, a bar is filled with one of them, not with none."""
+    shelf.train(document_id := shelf.add("T"), 17)
+    with opened(browser, url, forced_colors="active") as page:
+        page.goto(f"/#/{document_id}")
+        filled = page.locator(".training .bar .filled")
+        expect(filled).to_be_attached()
+        ground, bar = (
+            element.evaluate("element => getComputedStyle(element).backgroundColor")
+            for element in (page.locator("html"), filled)
+        )
+
+    assert bar not in (ground, "rgba(0, 0, 0, 0)")
+
+
 def test_everything_is_done_by_keyboard(page: Page, shelf: Shelf) -> None:
     """From the skip link to the answer and through a dialog, with the focus seen and given back."""
     shelf.make_ready("kitepost", HELPS)

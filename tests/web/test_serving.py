@@ -65,6 +65,7 @@ def test_nothing_foreign_may_be_loaded_or_run(client: TestClient, path: str) -> 
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
+    assert "data:" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
 
