@@ -157,3 +157,19 @@ def test_browser_keeps_nothing_that_needed_a_key(
             )
 
             assert kept is False, path
+
+
+def test_key_works_where_the_browser_stores_nothing(
+    browser: Browser, url: str, sqlite: Database
+) -> None:
+    """With all storing forbidden the page asks for the key, and has it until a reload."""
+    key = make_owner(url, sqlite, "ann")
+    forbid = """Object.defineProperty(window, "sessionStorage", {
+      get() { throw new DOMException("forbidden", "SecurityError"); },
+    });"""
+    with opened(browser, url) as page:
+        page.add_init_script(forbid)
+        page.reload()
+        enter(page, key)
+
+        expect(page.get_by_role("link", name="The diary of ann")).to_be_visible()

@@ -51,6 +51,26 @@ def test_both_colour_schemes_are_drawn(browser: Browser, url: str, shelf: Shelf)
     assert grounds["dark"] < 150
 
 
+def test_hebrew_and_arabic_begin_at_the_right(page: Page, shelf: Shelf) -> None:
+    """A title and a text stand as their script is read, each paragraph by itself."""
+    text = "ספר הים והמנורה.\n\nThe lamp is lit at dusk."
+    shelf.train(document_id := shelf.add("ספר הים", text), 1, text)
+    page.goto(f"/#/{document_id}/text")
+    expect(page.locator(".reading")).to_contain_text("lit at dusk")
+    from_left = """element => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      return [...range.getClientRects()].map(
+        (line) => Math.round(line.left - element.getBoundingClientRect().left));
+    }"""
+    first, *_, last = page.locator(".reading").evaluate(from_left)
+    [title] = page.get_by_role("heading", level=1).evaluate(from_left)
+
+    assert first > 100
+    assert title > 100
+    assert last == 0
+
+
 def test_bars_are_seen_in_forced_colours(browser: Browser, url: str, shelf: Shelf) -> None:
     """Where a system sets the colours, a bar is filled with one of them, not with none."""
     shelf.train(document_id := shelf.add("T"), 17)

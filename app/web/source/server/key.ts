@@ -2,8 +2,9 @@
 import { signal } from "@preact/signals";
 
 const PLACE = "lift-key";
+const storage = permittedStorage();
 
-export const key = signal<string | null>(sessionStorage.getItem(PLACE));
+export const key = signal<string | null>(storage?.getItem(PLACE) ?? null);
 /** Why a key is asked for; null while none is. */
 export const asked = signal<string | null>(null);
 /** Whether someone closed the question: the page does not ask again by itself. */
@@ -20,7 +21,7 @@ export function askForKey(reason: string): Promise<string | null> {
 
 /** Take what was entered, and let all go on that wait for it. */
 export function giveKey(entered: string): void {
-  sessionStorage.setItem(PLACE, entered);
+  storage?.setItem(PLACE, entered);
   key.value = entered;
   declined.value = false;
   settle(entered);
@@ -39,7 +40,7 @@ export function wishForKey(): void {
 }
 
 export function forgetKey(): void {
-  sessionStorage.removeItem(PLACE);
+  storage?.removeItem(PLACE);
   key.value = null;
 }
 
@@ -48,4 +49,13 @@ function settle(entered: string | null): void {
   const all = waiting;
   waiting = [];
   for (const resolve of all) resolve(entered);
+}
+
+/** Return the tab's storage; null where a browser permits none, so that a reload asks again. */
+function permittedStorage(): Storage | null {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
 }
