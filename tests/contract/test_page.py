@@ -30,7 +30,7 @@ def test_committed_assets_are_what_the_sources_build_to(tools: Path, tmp_path: P
 
 
 def test_pure_parts_of_the_page_do_what_they_say(tools: Path) -> None:
-    """Figures, places in texts, excerpts, addresses, code to copy."""
+    """Figures, places in texts, excerpts, addresses, code to copy; the list, turns, refusals."""
     run(tools / "vitest", "run", cwd=SOURCE)
 
 
