@@ -28,6 +28,7 @@ _AROUND = """
 daemon off; error_log stderr warn; pid {folder}/nginx.pid; worker_processes 1;
 events {{}}
 http {{
+    access_log /dev/stdout combined;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
@@ -44,6 +45,7 @@ class Proxy:
     http_port: int
     trusted: Path
     """Certificate of who has signed its own."""
+    log: Path
 
     def client(self, name: str = NAME) -> httpx.Client:
         """Return a client that believes the address to be `name`'s."""
@@ -63,7 +65,7 @@ class Proxy:
 def running_nginx(upstream: str) -> Iterator[Proxy]:
     """Run nginx with `lift.conf.template`."""
     with _folder("nginx") as folder:
-        proxy = Proxy(free_port(), free_port(), folder / "fullchain.pem")
+        proxy = Proxy(free_port(), free_port(), folder / "fullchain.pem", folder / "log")
         _write_certificate(folder)
         text = (_FOLDER / "lift.conf.template").read_text(encoding="utf-8")
         changes = {
@@ -88,7 +90,7 @@ def running_caddy(upstream: str) -> Iterator[Proxy]:
     """Run Caddy with `Caddyfile`; it signs its certificate itself."""
     with _folder("caddy") as folder:
         trusted = folder / "caddy/pki/authorities/local/root.crt"
-        proxy = Proxy(free_port(), free_port(), trusted)
+        proxy = Proxy(free_port(), free_port(), trusted, folder / "log")
         ports = f"http_port {proxy.http_port}\n\thttps_port {proxy.https_port}"
         text = (_FOLDER / "Caddyfile").read_text(encoding="utf-8")
         local = f"admin off\n\tlocal_certs\n\tskip_install_trust\n\t{ports}"
@@ -119,12 +121,11 @@ def require(program: str) -> None:
 def _running(
     command: list[str], proxy: Proxy, folder: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    log = folder / "log"
-    with log.open("wb") as file:
+    with proxy.log.open("wb") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, cwd=folder)
     try:
         wait_until(lambda: process.poll() is not None or _answers(proxy))
-        assert process.poll() is None, log.read_text()
+        assert process.poll() is None, proxy.log.read_text()
         yield
     finally:
         process.terminate()

@@ -120,6 +120,14 @@ def test_proxies_reach_the_api_and_nothing_else_is_published() -> None:
     assert all((ROOT / path).is_file() for path in mounted if path.startswith("./"))
 
 
+def test_api_behind_a_proxy_answers_to_its_name_and_to_prometheus() -> None:
+    """Whatever else an operator names, whom the proxy and the inside call is there."""
+    environment = compose("docker/compose.tls.yml")["services"]["api"]["environment"]
+
+    names = environment["LIFT_ALLOWED_HOSTS"].split(",")
+    assert names == ["api", "${SERVER_NAME}", "${LIFT_ALLOWED_HOSTS:-}"]
+
+
 def _seconds(duration: str) -> float:
     assert duration.endswith("s")
     return float(duration.removesuffix("s"))

@@ -18,7 +18,9 @@ from app.storage.folder import FolderStore
 from tests.app.live import live_server
 from tests.docker.proxies import NAME, PROXIES, Proxy, require
 from tests.fakes import FakeAnswerer
+from tests.faults.installation import free_port
 from tests.rows import make_ready
+from tests.waiting import wait_until
 
 _MIB = 1024**2
 
@@ -155,6 +157,22 @@ def test_plain_http_is_sent_to_https(proxy: Proxy) -> None:
 def test_clients_are_told_to_stay_with_https(http: httpx.Client) -> None:
     """HSTS on every answer of the API."""
     assert http.get("/healthz").headers["strict-transport-security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize("program", sorted(PROXIES))
+def test_log_holds_no_query_and_no_header(program: str) -> None:
+    """Parts of titles stand there, and names: not of requests that fail, or come without TLS."""
+    require(program)
+    headers = {"Host": NAME, "X-Name": "secret"}
+    with PROXIES[program](f"127.0.0.1:{free_port()}") as proxy, proxy.client() as http:
+        plain = f"http://127.0.0.1:{proxy.http_port}/documents?title=secret"
+        httpx.get(plain, headers=headers, trust_env=False)
+
+        status = http.get("/documents?title=secret", headers=headers).status_code
+        wait_until(lambda: "/documents" in proxy.log.read_text())
+
+        assert status == httpx.codes.BAD_GATEWAY
+        assert "secret" not in proxy.log.read_text()
 
 
 def _refused_early(http: httpx.Client) -> httpx.Response:
