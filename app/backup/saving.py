@@ -4,6 +4,7 @@ A file never changes once it is there, and goes only with its document: where on
 document is looked for again, and is left out if it was deleted meanwhile.
 """
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from app.backup.form import (
 from app.backup.rows import TABLES
 from app.backup.spool import Kept, Spool, Wanted, spool_rows
 from app.db import Database
-from app.lift.files import appearing_whole, file_sha256
+from app.lift.files import file_sha256, sync
 from app.models import Document
 from app.storage import Store
 from app.storage.keys import document_prefix
@@ -70,18 +71,21 @@ def save(
     """
     if target.exists():
         raise BackupError(f"{target} exists: name another file, or a folder")
-    with (
-        tempfile.TemporaryDirectory(prefix=".lift-backup-", dir=target.parent) as name,
-        appearing_whole(target) as unfinished,
-    ):
-        spool = spool_rows(database, Path(name), lambda count: told("rows", count, None))
+    with tempfile.TemporaryDirectory(prefix=".lift-backup-", dir=target.parent) as name:
+        folder = Path(name)  # nobody else's: what is unfinished cannot be another's file or link
+        unfinished = folder / "unfinished.tar"
+        spool = spool_rows(database, folder, lambda count: told("rows", count, None))
         head = Head(
             FORMAT, version("lift-server"), spool.revision, now.isoformat(), spool.base_models
         )
         unfinished.touch(mode=0o600)
-        with unfinished.open("wb") as file, (Path(name) / MANIFEST).open("w") as manifest:
+        with unfinished.open("wb") as file, (folder / MANIFEST).open("w") as manifest:
             archive = ArchiveWriter(file, now.timestamp())
-            return _Copying(database, store, spool, archive, manifest, told).run(head, reader)
+            saved = _Copying(database, store, spool, archive, manifest, told).run(head, reader)
+        sync(unfinished)
+        os.replace(unfinished, target)
+    sync(target.parent)
+    return saved
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from app.backup.errors import BackupError
 from app.backup.saving import Told, save
 from app.clock import utc_now
 from app.models import Adapter
-from app.storage import source_key, text_key
+from app.storage import StoreError, source_key, text_key
 from app.storage.folder import FolderStore
 from tests.app.backup.place import Place, files
 from tests.app.doctor.installation import Installation
@@ -183,6 +184,35 @@ def test_file_that_is_shorter_than_listed_ends_the_backup(
         save(small.database, small.store, tmp_path / "b.tar", utc_now())
 
     assert not (tmp_path / "b.tar").exists()
+
+
+def test_store_that_goes_away_in_a_file_is_not_taken_for_a_short_one(
+    small: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is what is told: nothing is wrong with the file."""
+
+    def breaks_off() -> Iterator[bytes]:
+        yield b"x"
+        raise StoreError("the S3 store cannot read")
+
+    monkeypatch.setattr(FolderStore, "chunks", lambda *_: breaks_off())
+
+    with pytest.raises(StoreError, match="the S3 store cannot read"):
+        save(small.database, small.store, tmp_path / "b.tar", utc_now())
+
+
+def test_link_that_somebody_left_is_not_written_through(
+    small: Installation, tmp_path: Path
+) -> None:
+    """In a folder of many users, what is unfinished has a name that nobody can take."""
+    theirs = tmp_path / "theirs"
+    theirs.touch(mode=0o644)
+    (tmp_path / "b.tar.part").symlink_to(theirs)
+
+    save(small.database, small.store, tmp_path / "b.tar", utc_now())
+
+    assert not theirs.read_bytes()
+    assert (tmp_path / "b.tar").lstat().st_mode & 0o170777 == 0o100600
 
 
 def test_database_of_another_version_is_left_to_that_version(tmp_path: Path) -> None:
