@@ -35,7 +35,7 @@ class ArchiveWriter:
         try:
             self._tar.addfile(info, source)
         except OSError as error:
-            if source.num_bytes < size_bytes and error.errno is None:  # as the library says it
+            if source.is_over and source.num_bytes < size_bytes:  # the library missed the rest
                 raise BackupError(f"{name} is shorter than it was; run `lift doctor`") from error
             raise
         self._tar.members.clear()  # the library keeps them all, and there may be millions
@@ -76,16 +76,24 @@ class ArchiveReader:
         """Give the name and the content of each member, to be read before the next.
 
         Raises:
-            BackupError: one is no plain file.
+            BackupError: one is no plain file, or says that it ends before it begins.
             tarfile.TarError: the archive is damaged.
         """
-        while (member := self._tar.next()) is not None:
+        while (member := self._next()) is not None:
             self._tar.members.clear()
+            if member.size < 0:  # the next one would be this one again, for ever
+                raise BackupError(f"it is damaged: {member.name!r} has a size below 0")
             is_plain = member.type == tarfile.REGTYPE and not member.issparse()
             content = self._tar.extractfile(member) if is_plain else None
             if content is None:
                 raise BackupError(f"it holds {member.name!r}, which is no part of a backup")
             yield member.name, content
+
+    def _next(self) -> Any:
+        try:
+            return self._tar.next()
+        except (ValueError, OverflowError, RecursionError) as error:  # of headers that nobody wrote
+            raise BackupError("it is damaged: a member's header is none") from error
 
 
 @contextmanager
@@ -108,7 +116,7 @@ class _Hashing:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = memoryview(next(self._chunks, b""))
-        self.digest, self.num_bytes = hashlib.sha256(), 0
+        self.digest, self.num_bytes, self.is_over = hashlib.sha256(), 0, False
 
     def read(self, size: int) -> bytes:
         """Return exactly `size` bytes; fewer only at the end."""
@@ -123,4 +131,5 @@ class _Hashing:
 
     def _refill(self) -> bool:
         self._rest = memoryview(next(self._chunks, b""))
-        return bool(self._rest)
+        self.is_over = not self._rest
+        return not self.is_over

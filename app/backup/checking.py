@@ -113,10 +113,15 @@ def _keep_manifest(
 
 
 def _compare(seen: Path, manifest: Path) -> End:
-    with seen.open(encoding="utf-8") as found, manifest.open(encoding="utf-8") as told:
+    with (
+        seen.open(encoding="utf-8") as found,
+        manifest.open(encoding="utf-8", errors="replace") as told,
+    ):
         for line, promised in zip_longest(found, told):
             if line == promised:
                 continue
+            if promised is None:
+                break
             if line is None:
                 return End.from_json(promised)
             name = Entry.from_json(promised).name if promised.startswith('{"name"') else "its head"

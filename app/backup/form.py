@@ -58,8 +58,8 @@ class Head:
                 f"it is of the newer format {number}: restore it with LIFT Server {made_by}"
             )
         try:
-            return cls(**told)
-        except TypeError as error:
+            return cls(**told | {"base_models": list(map(str, told["base_models"]))})
+        except (TypeError, KeyError) as error:
             raise BackupError("its beginning is damaged") from error
 
 
@@ -82,8 +82,15 @@ class Entry:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Read what `to_json` wrote.
+
+        Raises:
+            BackupError: it is none.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise BackupError("its manifest is damaged") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +108,16 @@ class End:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        told: dict[str, Any] = json.loads(text)["end"]
-        return cls(**told)
+        """Read what `to_json` wrote.
+
+        Raises:
+            BackupError: it is none.
+        """
+        try:
+            told: dict[str, Any] = json.loads(text)["end"]
+            return cls(**told | {"left_out": list(map(str, told["left_out"]))})
+        except (ValueError, TypeError, KeyError) as error:
+            raise BackupError("its manifest is damaged") from error
 
 
 def is_member(name: str) -> bool:

@@ -89,9 +89,12 @@ def write_rows(connection: Connection, table: Table, lines: Iterable[bytes]) -> 
         BackupError: they are no rows of this table, or name files that no backup holds.
     """
     rows, num_rows = (_read(table, line) for line in lines), 0
-    while batch := list(islice(rows, _AT_ONCE)):
-        connection.execute(insert(table), batch)
-        num_rows += len(batch)
+    try:
+        while batch := list(islice(rows, _AT_ONCE)):
+            connection.execute(insert(table), batch)
+            num_rows += len(batch)
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        raise BackupError(f"its rows of the table {table.name} are not of its schema") from error
     return num_rows
 
 
@@ -126,11 +129,8 @@ def _portable(value: object) -> str:
 
 
 def _read(table: Table, line: bytes) -> Row:
-    try:
-        told = json.loads(line)
-        row = {name: _value(table.columns[name], value) for name, value in told.items()}
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise BackupError(f"its rows of the table {table.name} are not of its schema") from error
+    told = json.loads(line)
+    row = {name: _value(table.columns[name], value) for name, value in told.items()}
     if not _names_own_files(table.name, row):
         raise BackupError(f"a row of its table {table.name} names files that are not its own")
     return row
