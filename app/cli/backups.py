@@ -73,8 +73,9 @@ def restore(
                 told,
             )
         _show_restored(restored, settings)
-        with opened(settings) as (database, store):
-            is_healthy = show_health(database, store)
+    there = "the backup is restored; `lift doctor` looks whether all is there"
+    with _clear_endings(there), opened(settings) as (database, store):
+        is_healthy = show_health(database, store)
     if not is_healthy:
         raise typer.Exit(1)
 

@@ -51,7 +51,7 @@ def test_backup_into_a_folder_is_named_after_the_moment(
     (path,) = folder.iterdir()
     assert result.exit_code == 0
     assert re.fullmatch(r"lift-\d{4}-\d\d-\d\dT\d{6}Z\.tar", path.name)
-    assert f"{path}: 3 documents, 14 files, 0.0 MiB" in result.stdout
+    assert f"{path}: 3 documents, 15 files, 0.0 MiB" in result.stdout
 
 
 def test_restore_ends_with_what_the_doctor_says(backup: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_restore_ends_with_what_the_doctor_says(backup: Path, tmp_path: Path) ->
     result = lift("restore", str(backup), "--data-dir", str(tmp_path / "new"))
 
     assert result.exit_code == 0
-    assert "14 files, 0.0 MiB" in result.stdout
+    assert "15 files, 0.0 MiB" in result.stdout
     assert "6 files with a row" in result.stdout
     assert "findings: 0" in result.stdout
     assert lift("doctor", "--data-dir", str(tmp_path / "new")).exit_code == 0
@@ -184,6 +184,23 @@ def test_store_that_cannot_be_written_is_told(backup: Path, tmp_path: Path) -> N
     assert result.exit_code == 1
     assert "the database is empty as before: restore again" in result.stderr
     assert again.exit_code == 0
+
+
+def test_interrupt_behind_the_restore_says_that_all_is_there(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the doctor reads; another restore would be refused."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.cli.backups.show_health", interrupt)
+
+    result = lift("restore", str(backup), "--data-dir", str(tmp_path / "new"))
+
+    assert result.exit_code == 130
+    assert "the backup is restored; `lift doctor` looks" in result.stderr
+    assert "empty" not in result.stderr
 
 
 def test_source_in_the_backup_is_the_document(
