@@ -4,6 +4,7 @@ So each replica of the API tells the same: take the greatest, not the sum.
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from app.db import Database
 from app.metrics.families import counter, counters, gauge, gauges
 from app.models import Event, EventKind, Job, JobState, TrainingUse
 from app.totals import AttemptEnd, Name
+
+_PATIENCE_SECONDS = 8.0  # with the engine's two, less than a scrape may take
 
 
 class JobFigures(NamedTuple):
@@ -36,23 +39,31 @@ class JobFigures(NamedTuple):
 
 
 class JobCollector:
-    """Reads one database."""
+    """Reads one database, in a thread: one that is frozen or cut off holds that up for a minute
+    or for ever, and no scrape.
+    """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, threads: ThreadPoolExecutor, seconds: float = _PATIENCE_SECONDS
+    ) -> None:
+        self._database, self._threads, self._seconds = database, threads, seconds
 
     def collect(self) -> Iterator[Metric]:
         """Give what the rows say; while the database is away, only that."""
         figures = None
+        reading = self._threads.submit(self._read)
         try:
-            with self._database.reading() as session:
-                figures = read_figures(session, utc_now())
-        except SQLAlchemyError:
-            pass  # `lift_database_up` tells
+            figures = reading.result(self._seconds)
+        except (SQLAlchemyError, TimeoutError):  # `lift_database_up` tells
+            reading.cancel()  # if it waits behind another that still hangs
         yield gauge("lift_database_up", "Whether the database answers.", figures is not None)
         if figures:
             yield from _now(figures)
             yield from _so_far(figures)
+
+    def _read(self) -> JobFigures:
+        with self._database.reading() as session:
+            return read_figures(session, utc_now())
 
 
 def read_figures(session: Session, now: datetime) -> JobFigures:

@@ -1,6 +1,7 @@
 """All metrics of one application, and how they are written down when somebody looks."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Final
 
@@ -33,12 +34,13 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.http, self.answers = HttpMetrics(self._registry), AnswerMetrics(self._registry)
         ProcessCollector(registry=self._registry)
+        self._threads = ThreadPoolExecutor(1, "job-metrics")
 
     def write(self, services: Services) -> bytes:
         """Return what this process counted, and what engine, database and disk say now."""
         asked = (
             EngineCollector(services.answerer),
-            JobCollector(services.database),
+            JobCollector(services.database, self._threads),
             DiskCollector(services.settings.data_dir),
         )
         return generate_latest(_Together(self._registry, *asked))

@@ -1,8 +1,10 @@
 """What the rows say of jobs, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app import attempts, jobs
 from app.clock import utc_now
@@ -18,7 +20,8 @@ HOUR = timedelta(hours=1)
 
 
 def scrape(database: Database) -> Parsed:
-    return collected(JobCollector(database).collect())
+    with ThreadPoolExecutor(1) as threads:
+        return collected(JobCollector(database, threads).collect())
 
 
 def step(database: Database, lease: object, number: int, loss: float) -> None:
@@ -129,6 +132,20 @@ def test_database_that_is_away_is_told(settings: Settings) -> None:
 
     assert told.names == {"lift_database_up"}
     assert told.value("lift_database_up") == 0
+
+
+def test_database_that_says_nothing_holds_up_no_scrape(postgresql: Database) -> None:
+    """Nor do those that come meanwhile hold up each other; once it speaks, it is told again."""
+    with ThreadPoolExecutor(1) as threads:
+        with postgresql.engine.begin() as connection:
+            connection.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
+            hasty = JobCollector(postgresql, threads, seconds=0.2)
+            told = [collected(hasty.collect()) for _ in range(2)]
+        later = collected(JobCollector(postgresql, threads, seconds=60).collect())
+
+    assert [each.value("lift_database_up") for each in told] == [0, 0]
+    assert told[1].names == {"lift_database_up"}
+    assert later.value("lift_database_up") == 1
 
 
 def test_age_is_told_in_seconds(database: Database) -> None:
