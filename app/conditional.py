@@ -8,10 +8,8 @@ from fastapi import Header
 from pydantic import BaseModel
 from starlette.responses import Response
 
-REVALIDATED: Final = "private, no-cache"
-"""May be kept, and is to be asked for again each time."""
-FOR_GOOD: Final = "private, max-age=31536000, immutable"
-"""Never changes under its address."""
+_REVALIDATED: Final = "private, no-cache"
+"""May be kept, and is to be asked for again each time: it may be gone, or another's key in use."""
 NOT_MODIFIED: Final[dict[str, Any]] = {"description": "What you have still holds"}
 """The answer as OpenAPI describes it."""
 
@@ -42,11 +40,11 @@ def answer(view: BaseModel, tag: str, if_none_match: str | None) -> Response:
     return Response(view.model_dump_json(), media_type="application/json", headers=tagged(tag))
 
 
-def not_modified(tag: str, caching: str = REVALIDATED) -> Response:
+def not_modified(tag: str) -> Response:
     """Say that a client has it already."""
-    return Response(status_code=304, headers=tagged(tag, caching))
+    return Response(status_code=304, headers=tagged(tag))
 
 
-def tagged(tag: str, caching: str = REVALIDATED) -> dict[str, str]:
-    """Return the headers of what may be asked for again."""
-    return {"ETag": tag, "Cache-Control": caching}
+def tagged(tag: str) -> dict[str, str]:
+    """Return the headers of what is to be asked for again."""
+    return {"ETag": tag, "Cache-Control": _REVALIDATED}

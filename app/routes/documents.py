@@ -9,7 +9,6 @@ from fastapi.responses import PlainTextResponse
 from app import contents, documents, intake, outbox
 from app.clock import utc_now
 from app.conditional import (
-    FOR_GOOD,
     NOT_MODIFIED,
     IfNoneMatch,
     answer,
@@ -124,9 +123,9 @@ def get_text(
         contents.require_text(overview)
     tag = contents.text_tag(overview)
     if holds(tag, if_none_match):
-        return not_modified(tag, FOR_GOOD)
+        return not_modified(tag)
     text = contents.read_text(services.store, document_id)
-    headers = tagged(tag, FOR_GOOD) | {"X-Content-Type-Options": "nosniff"}
+    headers = tagged(tag) | {"X-Content-Type-Options": "nosniff"}
     return PlainTextResponse(text, headers=headers)
 
 
