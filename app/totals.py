@@ -65,9 +65,9 @@ def add(session: Session, *counts: Count) -> None:
 
 
 def read(session: Session) -> Mapping[Name, dict[str, float]]:
-    """Return all counts, by name and label."""
+    """Return all counts, by name and label; those of a later version are left out."""
     found: dict[Name, dict[str, float]] = {name: {} for name in Name}
-    for row in session.scalars(select(Total)):
+    for row in session.scalars(select(Total).where(Total.name.in_(list(Name)))):
         found[Name(row.name)][row.label] = row.value
     return found
 

@@ -25,7 +25,7 @@ _PATIENCE_SECONDS = 8.0  # with the engine's two, less than a scrape may take
 
 
 class JobFigures(NamedTuple):
-    """What is read in one snapshot."""
+    """What is read at one time."""
 
     states: Mapping[str, int]
     stages: Mapping[str, int]

@@ -13,7 +13,7 @@ from app.db import Database
 from app.jobs import Failure, PublishedAdapter
 from app.leases import Lease, LeaseLostError
 from app.lift.observer import StepMetrics
-from app.models import LOCAL_OWNER, Job
+from app.models import LOCAL_OWNER, Job, Total
 from app.totals import AttemptEnd, Count, Name
 from tests.rows import MINUTE, NOON, add_job, claim
 
@@ -165,3 +165,12 @@ def test_many_who_count_at_once_lose_nothing(database: Database) -> None:
 
     assert counted(database, Name.TRAINING_STEPS) == {"": 100}
     assert counted(database, Name.ATTEMPTS_BEGUN) == {"": 100}
+
+
+def test_counts_of_a_later_version_are_left_out(database: Database) -> None:
+    """While servers are upgraded one by one, old ones go on telling what they know."""
+    with database.writing() as session:
+        session.add(Total(name="later", label="", value=1.0))
+
+    with database.reading() as session:
+        assert totals.read(session) == {name: {} for name in Name}
