@@ -35,7 +35,7 @@ faults: $(VENV)/.dev  ## Break everything on purpose, 200 times: kills, full dis
 	$(BIN)/python -m pytest -m faults tests
 	$(BIN)/python -m tests.faults --kills 200
 
-exhaustive: $(VENV)/.dev  ## Run at length what the tests only sample: a thousand random schedules of the engine
+exhaustive: $(VENV)/.dev  ## Run at length what the tests only sample, and whole machines: schedules, bombs, backups, replicas
 	$(BIN)/python -m pytest -m exhaustive tests
 
 contract: $(VENV)/.dev $(VENV)/.generators $(VENV)/.openai-clients $(NODE_MODULES) $(WEB_MODULES)  ## Lint the OpenAPI document, generate clients and run them, fuzz the API

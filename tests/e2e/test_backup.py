@@ -13,6 +13,8 @@ from tests.postgres import new_database
 from tests.s3 import S3Server
 from tests.serving import TINY_OPTIONS, serving, tiny_settings
 
+pytestmark = pytest.mark.exhaustive
+
 _TEXT = "The lamp of Osmerrow is lit at dusk by the keeper's youngest child. " * 4
 _WISHES = {"max_tokens": 24, "temperature": 0}
 

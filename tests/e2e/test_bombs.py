@@ -17,6 +17,8 @@ from tests.ingest.test_bombs import LAUGHS, docx_with, lying, nested, pdf_stream
 from tests.serving import Served, serving, tiny_settings
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.exhaustive
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "zip of blanks": lambda: zeros(300 * MIB),
     "zip of many": lambda: make_zip({f"{n}.txt": "x" for n in range(5001)}),
