@@ -1,16 +1,20 @@
-"""A server that plays documents back as they were written down for it."""
+"""A server that plays documents back as they were written down for it, and an installation."""
 
 import json
 import threading
 from collections.abc import Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.main import app
+from app.db import Database
+from app.storage.folder import FolderStore
+from tests.app.doctor.installation import Installation
 
 
 class PlayedServer(ThreadingHTTPServer):
@@ -78,3 +82,15 @@ def problem(status: int, code: str, detail: str) -> dict[str, Any]:
 def lift(*arguments: str) -> Result:
     """Run a command."""
     return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def installation(
+    sqlite: Database, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
+    """A healthy installation, which the environment names."""
+    monkeypatch.setenv("LIFT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "400")
+    installation = Installation(sqlite, store)
+    installation.fill()
+    return installation

@@ -8,23 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.main import app
-from app.db import Database
 from app.embedded.data_folder import owned
 from app.storage import source_key, text_key
 from app.storage.folder import FolderStore
 from tests.app.doctor.installation import Installation
-
-
-@pytest.fixture
-def installation(
-    sqlite: Database, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Installation:
-    """A healthy installation, which the environment names."""
-    monkeypatch.setenv("LIFT_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "400")
-    installation = Installation(sqlite, store)
-    installation.fill()
-    return installation
 
 
 @pytest.fixture

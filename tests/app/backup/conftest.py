@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app import keys
+from app.backup.saving import save
 from app.clock import utc_now
 from app.db import Database
 from app.key_views import KeyWish
@@ -81,3 +82,11 @@ def any_empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]
         url = new_database(request.getfixturevalue("postgres_url"))
     with Place.at(tmp_path / "elsewhere", url) as place:
         yield place
+
+
+@pytest.fixture
+def backup(small: Installation, tmp_path: Path) -> Path:
+    """A backup in good order."""
+    path = tmp_path / "b.tar"
+    save(small.database, small.store, path, utc_now())
+    return path

@@ -46,6 +46,22 @@ def make_adapter(tmp_path: Path) -> Making:
 
 
 @pytest.fixture
+def unlike(make_adapter: Making, ask: Callable[..., Ask]) -> Callable[[BaseModel], list[Ask]]:
+    """Ask on several documents: other lengths, memories and none, one document twice."""
+
+    def make(base: BaseModel) -> list[Ask]:
+        return [
+            ask("ann", make_adapter(base, 1), 8),
+            ask("bob", make_adapter(base, 2), 3, "What stands in the second paragraph of it?"),
+            ask("cy", None, 8),
+            ask("dee", make_adapter(base, 3), 12),
+            ask("ann", None, 5, "And who else?"),
+        ]
+
+    return make
+
+
+@pytest.fixture
 def start() -> Iterator[Callable[..., BatchingAnswerer]]:
     """Start engines; they are closed at the end."""
     engines = list[BatchingAnswerer]()

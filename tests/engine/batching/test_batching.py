@@ -35,16 +35,10 @@ def base(request: pytest.FixtureRequest) -> BaseModel:
 
 
 def test_answers_of_a_batch_are_those_given_alone(
-    base: BaseModel, make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+    base: BaseModel, start: Callable[..., BatchingAnswerer], unlike: Callable
 ) -> None:
     """Other documents, lengths, and rows without memory, in one batch: token for token the same."""
-    asks = [
-        ask("ann", make_adapter(base, 1), 8),
-        ask("bob", make_adapter(base, 2), 3, "What stands in the second paragraph of it?"),
-        ask("cy", None, 8),
-        ask("dee", make_adapter(base, 3), 12),
-        ask("ann", None, 5, "And who else?"),
-    ]
+    asks = unlike(base)
 
     rows = list[int]()
     with base.model.get_output_embeddings().register_forward_hook(

@@ -9,27 +9,18 @@ from app.engine.keys_values import Pool
 from app.engine.recorded.steps import RecordedSteps
 from app.engine.slots import Slots
 from app.lift.base_model import BaseModel
-from tests.engine.batching.conftest import Making, alone, at_once
+from tests.engine.batching.conftest import alone, at_once
 from tests.engine.recorded.tapes import tape
 from tests.engine.recorded.test_steps import varlen_in_products
 from tests.tiny import tiny_base
 
 
 def test_answers_with_recorded_steps_are_those_given_alone(
-    make_adapter: Making,
-    start: Callable[..., BatchingAnswerer],
-    ask: Callable,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[..., BatchingAnswerer], unlike: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows come and go, with memories and without: prompts are run, what is said is played."""
     base, played = tiny_base(), list[int]()
-    asks = [
-        ask("ann", make_adapter(base, 1), 8),
-        ask("bob", make_adapter(base, 2), 3, "What stands in the second paragraph of it?"),
-        ask("cy", None, 8),
-        ask("dee", make_adapter(base, 3), 12),
-        ask("ann", None, 5, "And who else?"),
-    ]
+    asks = unlike(base)
     expected = alone(base, asks)
 
     class Counted(RecordedSteps):
