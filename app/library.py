@@ -11,6 +11,7 @@ from threading import Lock
 from app import contents
 from app.ingest.outline import Outline
 from app.lift.passages import cut_passages
+from app.lift.relevance import Vocabulary
 from app.lift.retrieval import PassageRanking
 from app.storage import Store, outline_key
 
@@ -26,6 +27,7 @@ class IndexedText:
 
     text: str
     ranking: PassageRanking
+    vocabulary: Vocabulary
     outline: Outline | None
 
 
@@ -76,7 +78,9 @@ class Library:
     def _read(self, document_id: str) -> IndexedText:
         text = contents.read_text(self._store, document_id)
         passages = cut_passages(text, len, _LEAST_CHARACTERS, _MOST_CHARACTERS)
-        return IndexedText(text, PassageRanking(list(passages)), self._outline(document_id))
+        ranking = PassageRanking(list(passages))
+        vocabulary = Vocabulary(ranking.words)
+        return IndexedText(text, ranking, vocabulary, self._outline(document_id))
 
     def _outline(self, document_id: str) -> Outline | None:
         with suppress(FileNotFoundError, ValueError):  # of older documents, or damaged

@@ -33,6 +33,7 @@ _Tokens = Annotated[int, Field(ge=1), BeforeValidator(require_number)]
 class MemoryUse(StrEnum):
     """Whether a question is answered with the document's memory."""
 
+    ALWAYS = "always"
     REQUIRED = "required"
     IF_READY = "if_ready"
     OFF = "off"
@@ -44,6 +45,8 @@ class MemoryState(StrEnum):
     USED = "used"
     PENDING = "pending"
     """It will; the memory was still in the making."""
+    UNRELATED = "unrelated"
+    """It did not: too few of the question's words stand in the document."""
     OFF = "off"
 
 
@@ -65,7 +68,9 @@ class Wishes(BaseModel):
     memory: MemoryUse = Field(
         MemoryUse.REQUIRED,
         description="required: 409 until the memory is ready. if_ready: without it while it is in "
-        "the making. off: the base model over the document's text alone",
+        "the making. Both leave it out for a question that has too few words in common with the "
+        "document, if the document's least_overlap says so; always does not. off: the base model "
+        "over the document's text alone",
     )
     context: Context | None = Field(
         None,
@@ -191,7 +196,10 @@ class Answer(BaseModel):
         description="How much of the model's attention came from memory, in [0, 1]; null without "
         "and for the kinds lora and pissa. Not a probability that the answer is right"
     )
-    memory: MemoryState = Field(description="pending: not used, it was still in the making")
+    memory: MemoryState = Field(
+        description="pending: not used, it was still in the making. unrelated: not used, too few "
+        "of the question's words stand in the document"
+    )
     context: Context = Field(description="What of the text stood beside the question")
     finish_reason: str = Field(
         description="stop at the end of the answer or a stop string, length at max_tokens"

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import structlog
 from sqlalchemy.orm import Session
@@ -57,6 +57,12 @@ class Inquiry:
     adapter_version: int | None
     evidence: tuple[Evidence, ...] | None
     """None if nobody asked for it."""
+
+    def without_memory(self) -> Self:
+        """Return the same question for the base model alone: it has nothing to do with the
+        document."""
+        ask = replace(self.ask, adapter=None)
+        return replace(self, ask=ask, memory=MemoryState.UNRELATED, adapter_version=None)
 
     def answer(self, reply: Reply) -> Answer:
         """Show the reply."""
@@ -125,7 +131,8 @@ def complete(services: Services, draft: Draft, question: Question) -> Inquiry:
         parsing.parse_now(
             services.database, services.store, document_id, workers_recognise=recognise
         )
-    if question.evidence or draft.inquiry.ask.context is Context.RETRIEVED:
+    ask = draft.inquiry.ask
+    if question.evidence or ask.context is Context.RETRIEVED or _is_choosy(draft, question):
         return _look_up(draft, question, services.library.get(document_id))
     return draft.inquiry
 
@@ -187,7 +194,8 @@ def _memory_state(overview: Overview, question: Question) -> MemoryState:
     if question.memory is MemoryUse.OFF and not is_hopeless:
         return MemoryState.OFF
     is_coming = job.state in (JobState.QUEUED, JobState.RUNNING)
-    needs_memory = question.context is Context.NONE or question.memory is MemoryUse.REQUIRED
+    wanted = (MemoryUse.ALWAYS, MemoryUse.REQUIRED)
+    needs_memory = question.context is Context.NONE or question.memory in wanted
     if is_coming and not needs_memory:
         return MemoryState.PENDING
     raise contents.refusal(overview)
@@ -204,6 +212,14 @@ def _pairs(session: Session, overview: Overview) -> Sequence[QAPairRow]:
     return contents.pairs_of(session, (overview.answering or overview.job).id)
 
 
+def _is_choosy(draft: Draft, question: Question) -> bool:
+    """Tell whether the memory is read by related questions only."""
+    ask = draft.inquiry.ask
+    return bool(
+        ask.adapter and ask.method.least_overlap and question.memory is not MemoryUse.ALWAYS
+    )
+
+
 def _look_up(draft: Draft, question: Question, indexed: IndexedText) -> Inquiry:
     inquiry = draft.inquiry
     earlier = [turn.content for turn in question.history if turn.role is Speaker.USER]
@@ -215,4 +231,8 @@ def _look_up(draft: Draft, question: Question, indexed: IndexedText) -> Inquiry:
     if inquiry.ask.context is Context.RETRIEVED:
         most = inquiry.ask.method.context_tokens // _TOKENS_A_PASSAGE + 1
         passages = tuple(ranked.passage for ranked in indexed.ranking.ranked(words, most))
-    return replace(inquiry, ask=replace(inquiry.ask, passages=passages), evidence=evidence)
+    inquiry = replace(inquiry, ask=replace(inquiry.ask, passages=passages), evidence=evidence)
+    overlap = max(map(indexed.vocabulary.overlap, (words, question.question)))
+    if _is_choosy(draft, question) and overlap < inquiry.ask.method.least_overlap:
+        return inquiry.without_memory()
+    return inquiry

@@ -14,8 +14,11 @@ _SHARE_WIDTH = 20
 _EVIDENCE_CHARACTERS = 200
 
 Memory = Annotated[
-    Literal["required", "if_ready", "off"],
-    typer.Option(help="if_ready answers from the text while the memory is in the making."),
+    Literal["always", "required", "if_ready", "off"],
+    typer.Option(
+        help="if_ready answers from the text while the memory is in the making; always reads it "
+        "for unrelated questions, too."
+    ),
 ]
 Context = Annotated[
     Literal["truncated", "retrieved", "none"] | None,
@@ -67,9 +70,14 @@ def _print_pieces(pieces: Iterator[str | Answer]) -> Answer:
     raise AssertionError("an answer that does not end in what is told of it")
 
 
+_WITHOUT_MEMORY = {
+    "pending": "without memory, which is still in the making: answered from passages of the text",
+    "unrelated": "without memory: too few of the question's words stand in the document",
+}
+
+
 def _show_memory(answer: Answer) -> None:
-    if answer.memory == "pending":
-        said = "without memory, which is still in the making: answered from passages of the text"
+    if said := _WITHOUT_MEMORY.get(answer.memory):
         out.print(said, style="dim", highlight=False, soft_wrap=True)
     if answer.memory_share is None:
         return

@@ -6,10 +6,10 @@ that what a long pass has measured is not lost with it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.evaluation.contexts import OpenDocument
-from app.evaluation.corpus import Question
+from app.evaluation.corpus import Document, Question
 from app.evaluation.methods import Entry
 from app.evaluation.records import Record
 from app.evaluation.scores.rank import gold_ranks
@@ -19,6 +19,7 @@ from app.evaluation.shown import Place
 from app.evaluation.side_by_side import MOST_TOKENS, answer_side_by_side
 from app.lift.base_model import Pluggable
 from app.lift.prompts import Prompt, answer_ids, question_prompt
+from app.lift.relevance import Vocabulary
 
 _BATCH = 32
 
@@ -39,11 +40,25 @@ class Pass:
     opened: OpenDocument
     entry: Entry
     memory: Pluggable | None
-    memory_of: str | None
-    """The document that the memory was trained on."""
+    learnt: Document | None
+    """What the memory was trained on."""
     places: Mapping[str, Place]
     """Of questions by their ids; what is missing is unknown."""
     wanted: Wanted
+
+    def readers(self, questions: Sequence[Question]) -> Iterator[tuple["Pass", list[Question]]]:
+        """Yield the questions that the memory is read for, and the others with a pass without it.
+
+        The product's rule: `least_overlap`, with the document that the memory was trained on.
+        """
+        least = self.opened.method.least_overlap
+        known = Vocabulary.of(self.learnt.text) if self.learnt and least else None
+        related, others = list[Question](), list[Question]()
+        for each in questions:
+            is_related = known is None or known.overlap(each.question) >= least
+            (related if is_related else others).append(each)
+        yield self, related
+        yield replace(self, memory=None, learnt=None), others
 
     def plugged(self) -> AbstractContextManager[object]:
         """Return a block that computes with the pass's memory."""
@@ -55,6 +70,11 @@ Asked = tuple[Question, Prompt]
 
 def measure(run: Pass, questions: Sequence[Question]) -> Iterator[list[Record]]:
     """Yield records of the questions in batches, questions behind one prefix together."""
+    for part, asked in run.readers(questions):
+        yield from _measure(part, asked)
+
+
+def _measure(run: Pass, questions: Sequence[Question]) -> Iterator[list[Record]]:
     for batch in _batches(run, questions):
         behinds = [(_Behind(run, prefix), asked) for prefix, asked in batch]
         answers = iter(_answers(run, behinds))
@@ -171,7 +191,7 @@ class _Behind:
             reference_log_likelihood=reference,
             prompt_tokens=len(prompt.ids),
             context_tokens=len(prompt.prefix) - len(self._base.chat.opening),
-            memory_of=self._run.memory_of,
+            memory_of=self._run.learnt.document_id if self._run.learnt else None,
         )
 
     def _rank(self, question: Question, scores: Sequence[float]) -> float | None:

@@ -41,7 +41,7 @@ class Record:
     context_tokens: int
     """Of the document, in the prompt."""
     memory_of: str | None
-    """The document whose memory was plugged in."""
+    """The document whose memory was read; None also where the question is none of its business."""
 
     @property
     def key(self) -> Key:

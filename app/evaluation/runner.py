@@ -107,7 +107,7 @@ def _prepare(
         bench.open(document, entry),
         entry,
         memory,
-        learnt.document_id if memory else None,
+        learnt if memory else None,
         places,
         bench.wanted_of(entry),
     )

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,8 @@ class Shelf:
         sync(path.parent)
 
     def _path(self, document: Document, method: MethodConfig) -> Path:
-        decides = [_sha256(document.text), asdict(method), self._base.fingerprint]
+        trained = replace(method, least_overlap=0.0)  # which only asking heeds
+        decides = [_sha256(document.text), asdict(trained), self._base.fingerprint]
         started_from = [self._reader_sha256] if self._reader else []
         key = _sha256(json.dumps([*decides, str(self._base.dtype), *started_from]))
         return self._folder / f"{key[:24]}.safetensors"

@@ -50,10 +50,12 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "max_gradient_norm": (1e-6, 1e6),
     "completions_per_step": (0, 64),
     "questions_per_step": (0, 64),
+    "clozes_per_step": (0, 64),
     "context_share": (0.0, 1.0),
     "unrelated_share": (0.0, 1.0),
     "unrelated_weight": (0.0, 1e6),
     "gate_weight": (0.0, 1e6),
+    "least_overlap": (0.0, 1.0),
     "teacher_context_tokens": (0, 1_000_000),
     "teacher_top_k": (1, 1_000),
     "checkpoint_activations": (0, 1),
@@ -142,6 +144,8 @@ class MethodConfig:
     """Sentences of a joint step that are to be completed (objective distillation)."""
     questions_per_step: int = 0
     """Question/answer pairs of a joint step (objective distillation)."""
+    clozes_per_step: int = 0
+    """Sentences of a joint step that are asked for one gap each (objective distillation)."""
     context_share: float = 0.0
     """Share of steps whose lessons stand behind a context (objective distillation)."""
     unrelated_share: float = 0.0
@@ -162,6 +166,9 @@ class MethodConfig:
     """The prompt's limit when answering, in tokens (section 4.1)."""
     context_tokens: int = 7800
     """Most tokens of truncated context in a prompt; what is left holds the question."""
+    least_overlap: float = 0.0
+    """Least share of a question's words that the document holds for the memory to be read; other
+    questions are answered without it. 0 reads it always (the paper)."""
     seed: int = 0
     """Seed of everything random in lifting a document."""
 
@@ -185,11 +192,15 @@ class MethodConfig:
             "recitation_epochs and joint_epochs must not both be 0",
         )
         _require(
-            self.objective == "next-token"
-            or (self.examples_per_step or 0) > self.completions_per_step + self.questions_per_step,
-            "objective distillation needs an examples_per_step above completions_per_step and "
-            "questions_per_step together: a step has to recite, too",
+            self.objective == "next-token" or (self.examples_per_step or 0) > self.others_per_step,
+            "objective distillation needs an examples_per_step above completions_per_step, "
+            "questions_per_step and clozes_per_step together: a step has to recite, too",
         )
+
+    @property
+    def others_per_step(self) -> int:
+        """Lessons of a joint step that are no recitations (objective distillation)."""
+        return self.completions_per_step + self.questions_per_step + self.clozes_per_step
 
 
 def _require_in_range(name: str, value: float | bool | str | None) -> None:

@@ -1,10 +1,10 @@
 """Training by distillation: many small steps of short lessons about the document.
 
-A lesson is a request and its reply: recite a piece of the text, complete a sentence of it, answer a
-question about it. Most are given without any context, the others behind one like that of answering
-or of retrieval. Beside them stand rows of unrelated text, on which the base model is the teacher:
-there the memory must change nothing. Knows token ids, no tensors. The lessons are ours; Gated
-Memory, recitation and auxiliary task are the paper's.
+A lesson is a request and its reply: recite a piece of the text, complete a sentence of it, fill a
+sentence's gap, answer a question about it. Most are given without any context, the others behind
+one like that of answering or of retrieval. Beside them may stand rows of unrelated text, on which
+the base model is the teacher: there the memory must change nothing. Knows token ids, no tensors.
+The lessons are ours; Gated Memory, recitation and auxiliary task are the paper's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
 from app.lift.base_model import BaseModel
+from app.lift.cloze import draw_cloze
 from app.lift.config import MethodConfig
 from app.lift.elsewhere import load_passages
 from app.lift.examples import Example, ExampleGroup, TrainingData, TrainingRow, reply_ids
@@ -74,9 +75,8 @@ class _Tutor:
 
     def epoch(self, *, is_joint: bool) -> Iterator[list[TrainingRow]]:
         """Yield one epoch's steps."""
-        beside = self.method.completions_per_step + self.method.questions_per_step
         assert self.method.examples_per_step  # MethodConfig sees to it
-        size = self.method.examples_per_step - (beside if is_joint else 0)
+        size = self.method.examples_per_step - (self.method.others_per_step if is_joint else 0)
         pieces = self._pieces()
         for start in range(0, len(pieces), size):
             pairs = list(self.pairs.deal(self.method.questions_per_step if is_joint else 0))
@@ -86,7 +86,9 @@ class _Tutor:
                 for piece in pieces[start : start + size]
             ]
             if is_joint:
-                lessons += [*self._completions(context), *self._questions(pairs, context)]
+                lessons += self._completions(context)
+                lessons += self._clozes(context)
+                lessons += self._questions(pairs, context)
             yield [_row(lessons), *self._unrelated()]
 
     def _pieces(self) -> list[Sequence[int]]:
@@ -129,6 +131,12 @@ class _Tutor:
             )
             prompt = completion_prompt(self.base, context, " ".join(words[:given]))
             yield _Lesson(prompt, tuple(self.base.tokenize(" " + " ".join(words[given:]))))
+
+    def _clozes(self, context: Sequence[int]) -> Iterator[_Lesson]:
+        for sentence in self.sentences.deal(self.method.clozes_per_step):
+            if cloze := draw_cloze(sentence, self.random):
+                prompt = question_prompt(self.base, context, cloze.question)
+                yield _Lesson(prompt, reply_ids(self.base, cloze.answer))
 
     def _questions(self, pairs: Sequence[QAPair], context: Sequence[int]) -> Iterator[_Lesson]:
         for pair in pairs:

@@ -4,6 +4,7 @@ Words count by their English stems, the commonest not at all.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, cast
 
 from bm25s import BM25
@@ -29,6 +30,8 @@ class PassageRanking:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self.passages = tuple(passages)
         words = stems([passage.text for passage in self.passages])
+        self.words = frozenset(chain.from_iterable(words))
+        """The stems of all words."""
         self._ranking = BM25() if any(words) else None  # it cannot do without a word
         if self._ranking:
             self._ranking.index(words, show_progress=False)

@@ -106,6 +106,61 @@ def test_context_none_asks_the_memory_alone(
     assert (answer["memory"], answer["context"]) == ("used", "none")
 
 
+UNRELATED = "What is the capital of Japan?"
+
+
+def test_memory_is_not_read_for_a_question_that_has_nothing_to_do_with_it(
+    client: TestClient, answerer: FakeAnswerer, ready_id: str
+) -> None:
+    """The default preset's rule; the answer says so, also where no evidence is looked for."""
+    for evidence in (True, False):
+        answer = ask(client, ready_id, question=UNRELATED, evidence=evidence).json()
+
+        asked = answerer.asks[-1]
+        assert (asked.adapter, asked.context) == (None, Context.TRUNCATED)
+        assert (answer["memory"], answer["adapter_sha256"]) == ("unrelated", None)
+        assert answer["adapter_version"] is None
+
+
+def test_always_reads_the_memory_for_any_question(
+    client: TestClient, answerer: FakeAnswerer, ready_id: str
+) -> None:
+    """For whoever knows better."""
+    answer = ask(client, ready_id, question=UNRELATED, memory="always").json()
+
+    assert answerer.asks[0].adapter is not None
+    assert (answer["memory"], answer["adapter_version"]) == ("used", 1)
+
+
+def test_always_wants_a_memory_that_is_ready(client: TestClient, document_id: str) -> None:
+    """As `required` does."""
+    assert ask(client, document_id, memory="always").status_code == 409
+
+
+def test_a_follow_up_is_related_by_the_words_before_it(
+    client: TestClient, answerer: FakeAnswerer, ready_id: str
+) -> None:
+    """ "Profession?" is no word of the document, the question before it had many."""
+    asked = "Did Tessa Vaal build the mill?"
+    history = [{"role": "user", "content": asked}, {"role": "assistant", "content": "Yes."}]
+    follow_up = {"question": "Profession?", "evidence": False}
+
+    assert ask(client, ready_id, **follow_up).json()["memory"] == "unrelated"
+    assert ask(client, ready_id, history=history, **follow_up).json()["memory"] == "used"
+
+
+def test_a_method_without_the_rule_reads_the_memory_always(
+    client: TestClient, database: Database, store: Store, answerer: FakeAnswerer
+) -> None:
+    """The paper's, for example."""
+    body = {"text": TEXT, "options": {"least_overlap": 0.0}}
+    document_id = client.post("/documents", json=body).json()["id"]
+    make_ready(database, store, document_id)
+    store.put(text_key(document_id), BytesIO(TEXT.encode()))
+
+    assert ask(client, document_id, question=UNRELATED).json()["memory"] == "used"
+
+
 def test_if_ready_uses_a_memory_that_is_there(
     client: TestClient, answerer: FakeAnswerer, ready_id: str
 ) -> None:
@@ -268,10 +323,10 @@ def test_a_cancelled_document_is_never_pending(
 def test_evidence_can_be_left_out(
     client: TestClient, database: Database, ready_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then nothing is looked up."""
+    """Then nothing is looked up, where the memory is read for any question."""
     monkeypatch.setattr("app.library.Library.get", None)
 
-    assert ask(client, ready_id, evidence=False).json()["evidence"] is None
+    assert ask(client, ready_id, evidence=False, memory="always").json()["evidence"] is None
 
 
 def test_an_older_versions_memory_answers_by_its_own_number(

@@ -13,8 +13,9 @@ from app.evaluation.records import Record
 from app.evaluation.run_folder import RunFolder
 from app.evaluation.runner import run_bench
 from app.lift.observer import Observer
+from app.lift.relevance import Vocabulary
 from tests.evaluation.conftest import MakeBench
-from tests.evaluation.corpora import LAMP, PLUM
+from tests.evaluation.corpora import LAMP, PLUM, question
 from tests.lift.observers import Recorder
 
 
@@ -187,3 +188,30 @@ def test_preset_goes_by_the_documents_task(make_bench: MakeBench) -> None:
     assert [bench.preset_of(each) for each in (LAMP, PLUM)] == ["paper", "quick"]
     assert bench.presets == ["paper", "quick"]
     assert bench.config(bench.entries[0], LAMP).learning_rate == 1e-3
+
+
+def test_memory_is_read_for_related_questions_only(
+    make_bench: MakeBench, run: Callable[[Bench], Watching], tmp_path: Path
+) -> None:
+    """By the product's rule, on the document that it was trained on; the others score as `icl`."""
+    strange = question("lamp", 4, "What is the capital of Japan?", "Tokyo", "")
+    lamp = replace(LAMP, questions=(*LAMP.questions, strange))
+    methods = "icl,lift:least_overlap=0.9,lift:least_overlap=0,unrelated:least_overlap=1"
+    watched = run(make_bench(methods, documents=(lamp, PLUM)))
+
+    rows = [r for r in kept(tmp_path) if r.document_id == "lamp"]
+    scores = {(r.method, r.question_id): r for r in rows}
+    questions = {r.question_id: r.question for r in rows if r.method == "icl"}
+    known = Vocabulary.of(LAMP.text)
+    related = {key: known.overlap(said) >= 0.9 for key, said in questions.items()}
+    for question_id, is_related in related.items():
+        ruled = scores["lift:least_overlap=0.9", question_id]
+        same = "lift:least_overlap=0" if is_related else "icl"
+        assert ruled.memory_of == ("lamp" if is_related else None)
+        assert ruled.log_likelihood == pytest.approx(scores[same, question_id].log_likelihood)
+    assert set(related.values()) == {True, False}
+    assert [each for each in watched.trainings if each[0] == "lamp"] == [
+        ("lamp", "lift:least_overlap=0.9")
+    ]
+    drift = [r for r in rows if r.method == "unrelated:least_overlap=1"]
+    assert all(r.log_likelihood == r.reference_log_likelihood for r in drift)

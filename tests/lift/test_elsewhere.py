@@ -27,10 +27,10 @@ def answered(passage: Passage) -> list[bool]:
 
 
 def test_passages_are_as_many_as_the_trainer_draws_from() -> None:
-    """There are 64 passages with three questions each."""
+    """There are 208 passages with three questions each."""
     passages = load_passages()
 
-    assert len(passages) == 64
+    assert len(passages) == 208
     assert {len(passage.questions) for passage in passages} == {3}
 
 

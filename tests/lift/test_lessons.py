@@ -1,10 +1,12 @@
 """The lessons of distillation: the whole document each epoch, and what stands beside it."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from app.lift.base_model import BaseModel
+from app.lift.cloze import GAP_WORD, draw_cloze
 from app.lift.config import MethodConfig
 from app.lift.elsewhere import load_passages
 from app.lift.examples import TrainingData, TrainingRow
@@ -92,6 +94,28 @@ def test_joint_steps_hold_the_mix_that_is_asked_for(
         assert len(_recited(llama, row)) == 4
         assert sum(begun in asked for asked, _ in words) == 2
         assert sum("What is" in asked for asked, _ in words) == 2
+
+
+def test_clozes_ask_for_words_of_their_sentences(
+    llama: BaseModel, data: TrainingData, method: MethodConfig
+) -> None:
+    """Beside all else, as questions are asked; every sentence has its turn."""
+    method = replace(method, clozes_per_step=3, examples_per_step=11, questions_per_step=0)
+    asked_about = set()
+    for row in _own(list(lesson_steps(llama, data, method))):
+        clozes = [
+            (asked, said)
+            for asked, said in _words(llama, row)
+            if "Question:" in asked and GAP_WORD in asked
+        ]
+        for asked, said in clozes:
+            answer = said.removesuffix("</s>").strip()
+            sources = [each for each in data.sentences if answer in each]
+            asked_about |= {
+                each for each in sources if asked.split("Question: ")[1][:9] == each[:9]
+            }
+        assert len(clozes) <= 3
+    assert asked_about == {each for each in data.sentences if draw_cloze(each, Random(0))}
 
 
 def test_completions_go_on_where_the_request_ends(

@@ -13,6 +13,10 @@ export function MemoryMeter({ answer }: { answer: Answer }) {
   if (answer.memory === "pending") {
     return <p class="source">From {context}: the memory is still in the making.</p>;
   }
+  if (answer.memory === "unrelated") {
+    const why = "too few of the question's words stand in the document";
+    return <p class="source">From {context}, without the memory: {why}.</p>;
+  }
   if (answer.memory === "off") return <p class="source">From {context}, without the memory.</p>;
   if (answer.memory_share === null) {
     return <p class="source">With the memory, which is of a kind that tells no share, and {context}.</p>;
