@@ -63,6 +63,14 @@ def test_a_pending_memory_is_told(played: PlayedServer) -> None:
     assert "without memory, which is still in the making" in result.output
 
 
+def test_a_question_that_is_none_of_the_memorys_business_is_told(played: PlayedServer) -> None:
+    """So nobody wonders why there is no memory share."""
+    result = ask(played, said("Tokyo.", memory="unrelated", memory_share=None))
+
+    assert "too few of the question's words stand in the document" in result.output
+    assert "memory share" not in result.output
+
+
 def test_evidence_is_shown_with_its_place(played: PlayedServer) -> None:
     """Page, section and offsets, and how the passage begins, on one line."""
     evidence = [

@@ -54,16 +54,17 @@ class Shelf:
     database: Database
     store: Store
 
-    def add(self, title: str, text: str | None = None) -> str:
+    def add(self, title: str, text: str | None = None, **options: float) -> str:
         """Upload a text; it waits."""
-        body = {"text": text or f"{title}. Its text.", "title": title, "preset": "quick"}
+        text = text or f"{title}. Its text."
+        body = {"text": text, "title": title, "preset": "quick", "options": options}
         response = self.http.post("/documents", json=body)
         assert response.status_code == 202, response.text
         return str(response.json()["id"])
 
-    def add_sample(self, name: str) -> str:
+    def add_sample(self, name: str, **options: float) -> str:
         sample = load_sample(name)
-        return self.add(sample.title, sample.text)
+        return self.add(sample.title, sample.text, **options)
 
     def train(self, document_id: str, num_steps: int, text: str | None = None) -> Lease:
         """Begin its attempt, parse it, and take some steps."""
@@ -98,9 +99,9 @@ class Shelf:
         with self.database.writing() as session:
             jobs.finish(session, lease, adapter, 3257, utc_now())
 
-    def make_ready(self, name: str, quality: dict[str, object]) -> str:
+    def make_ready(self, name: str, quality: dict[str, object], **options: float) -> str:
         """Bring a sample to its memory."""
-        document_id = self.add_sample(name)
+        document_id = self.add_sample(name, **options)
         self.finish(document_id, self.train(document_id, _STEPS), quality)
         return document_id
 

@@ -26,6 +26,19 @@ def test_answer_tells_its_share_of_memory_and_is_shaded_on_demand(page: Page, sh
     expect(page.get_by_text("Memory's share by token, from 6 % to 28 %.")).to_be_visible()
 
 
+def test_unrelated_question_is_answered_without_the_memory_and_says_so(
+    page: Page, shelf: Shelf
+) -> None:
+    """No bar stands there, but the reason."""
+    page.goto(f"/#/{shelf.make_ready('kitepost', HELPS, least_overlap=0.6)}")
+    ask(page, "What is the capital of Japan?")
+
+    expect(
+        page.get_by_text("too few of the question's words stand in the document")
+    ).to_be_visible()
+    expect(page.get_by_role("meter")).to_have_count(0)
+
+
 def test_stop_ends_the_answer_on_the_server(page: Page, shelf: Shelf, reader: Reader) -> None:
     """What was said until then stays, and the engine makes no further word."""
     reader.breath_seconds = 0.4

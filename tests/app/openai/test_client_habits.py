@@ -4,12 +4,14 @@ Written after the public sources of Open WebUI and AnythingLLM; no code of their
 """
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.storage import Store, text_key
 from tests.app.live import Live
 from tests.fakes import FakeAnswerer
 
@@ -100,12 +102,16 @@ def test_anything_llm_compares_answers(http: httpx.Client, live_model: str) -> N
 
 
 def test_readmes_example_runs(
-    live: Live, live_model: str, capsys: pytest.CaptureFixture[str]
+    live: Live, live_model: str, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever copies it gets an answer, word by word, and where it came from."""
+    store.put(text_key(live_model), BytesIO(b"Letters are sealed."))
     section = README.read_text().split("## OpenAI clients")[1]
     example = section.split("```python\n")[1].split("```")[0]
 
     exec(example.replace("http://127.0.0.1:8000", live.url), {})
 
-    assert capsys.readouterr().out == "What are letters sealed with? in 9 characters0.25 []\n"
+    assert (
+        capsys.readouterr().out
+        == "What are letters sealed with? in 19 characters0.25 ['Letters are sealed.']\n"
+    )
