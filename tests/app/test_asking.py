@@ -141,7 +141,7 @@ def test_a_follow_up_is_related_by_the_words_before_it(
     client: TestClient, answerer: FakeAnswerer, ready_id: str
 ) -> None:
     """ "Profession?" is no word of the document, the question before it had many."""
-    asked = "Did Tessa Vaal build the mill?"
+    asked = "Was the mill built by Tessa Vaal?"
     history = [{"role": "user", "content": asked}, {"role": "assistant", "content": "Yes."}]
     follow_up = {"question": "Profession?", "evidence": False}
 
