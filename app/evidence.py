@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from app.library import IndexedText
-from app.lift.retrieval import stems
+from app.lift.stemming import stems
 from app.models import QAPairRow
 from app.question_views import Evidence, EvidenceKind
 

@@ -10,13 +10,10 @@ from threading import Lock
 
 from app import contents
 from app.ingest.outline import Outline
-from app.lift.passages import cut_passages
-from app.lift.relevance import Vocabulary
+from app.lift.passages import PASSAGE_CHARACTERS, cut_passages
 from app.lift.retrieval import PassageRanking
 from app.storage import Store, outline_key
 
-_LEAST_CHARACTERS, _MOST_CHARACTERS = 480, 800
-"""Of a passage: about 120 and 200 tokens of English."""
 _KEPT_CHARACTERS = 32_000_000
 """Of all texts together, which take nine bytes a character with their indexes."""
 
@@ -27,7 +24,6 @@ class IndexedText:
 
     text: str
     ranking: PassageRanking
-    vocabulary: Vocabulary
     outline: Outline | None
 
 
@@ -77,10 +73,8 @@ class Library:
 
     def _read(self, document_id: str) -> IndexedText:
         text = contents.read_text(self._store, document_id)
-        passages = cut_passages(text, len, _LEAST_CHARACTERS, _MOST_CHARACTERS)
-        ranking = PassageRanking(list(passages))
-        vocabulary = Vocabulary(ranking.words)
-        return IndexedText(text, ranking, vocabulary, self._outline(document_id))
+        passages = cut_passages(text, len, *PASSAGE_CHARACTERS)
+        return IndexedText(text, PassageRanking(list(passages)), self._outline(document_id))
 
     def _outline(self, document_id: str) -> Outline | None:
         with suppress(FileNotFoundError, ValueError):  # of older documents, or damaged

@@ -232,7 +232,7 @@ def _look_up(draft: Draft, question: Question, indexed: IndexedText) -> Inquiry:
         most = inquiry.ask.method.context_tokens // _TOKENS_A_PASSAGE + 1
         passages = tuple(ranked.passage for ranked in indexed.ranking.ranked(words, most))
     inquiry = replace(inquiry, ask=replace(inquiry.ask, passages=passages), evidence=evidence)
-    overlap = max(map(indexed.vocabulary.overlap, (words, question.question)))
+    overlap = max(map(indexed.ranking.relevance.overlap, (words, question.question)))
     if _is_choosy(draft, question) and overlap < inquiry.ask.method.least_overlap:
         return inquiry.without_memory()
     return inquiry

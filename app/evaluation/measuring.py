@@ -19,7 +19,7 @@ from app.evaluation.shown import Place
 from app.evaluation.side_by_side import MOST_TOKENS, answer_side_by_side
 from app.lift.base_model import Pluggable
 from app.lift.prompts import Prompt, answer_ids, question_prompt
-from app.lift.relevance import Vocabulary
+from app.lift.relevance import Relevance
 
 _BATCH = 32
 
@@ -52,7 +52,7 @@ class Pass:
         The product's rule: `least_overlap`, with the document that the memory was trained on.
         """
         least = self.opened.method.least_overlap
-        known = Vocabulary.of(self.learnt.text) if self.learnt and least else None
+        known = Relevance.of(self.learnt.text) if self.learnt and least else None
         related, others = list[Question](), list[Question]()
         for each in questions:
             is_related = known is None or known.overlap(each.question) >= least

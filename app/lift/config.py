@@ -167,8 +167,8 @@ class MethodConfig:
     context_tokens: int = 7800
     """Most tokens of truncated context in a prompt; what is left holds the question."""
     least_overlap: float = 0.0
-    """Least share of a question's words that the document holds for the memory to be read; other
-    questions are answered without it. 0 reads it always (the paper)."""
+    """Least share of a question's words, weighed by rarity, that one passage of the document holds
+    for the memory to be read; others are answered without it. 0 reads it always (the paper)."""
     seed: int = 0
     """Seed of everything random in lifting a document."""
 

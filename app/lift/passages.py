@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from app.lift.sentences import split_sentences
 
+PASSAGE_CHARACTERS = (480, 800)
+"""Least and most of a passage that is searched for: about 120 and 200 tokens of English."""
+
 Measure = Callable[[str], int]
 """Says how long a piece of text is."""
 

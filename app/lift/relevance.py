@@ -1,4 +1,4 @@
-"""Does a question concern a document at all? The share of its words that the document holds.
+"""Does a question concern a document at all? The share of its words that one passage holds.
 
 Words weigh by their rarity in everyday texts, so names and terms decide and `city` hardly counts.
 A memory also teaches its manner of answering; asked about something else, it would lend that to
@@ -8,14 +8,15 @@ Trains nothing, reads no model.
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from app.lift.elsewhere import load_passages
-from app.lift.retrieval import stems
+from app.lift.passages import PASSAGE_CHARACTERS, cut_passages
+from app.lift.stemming import stems
 
 _ABOUT_TEXTS = (
     "about according article author describe description discuss discussion document explain "
@@ -33,27 +34,34 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u
 """Letters of scripts without spaces between words; each counts as a word."""
 
 
-class Vocabulary:
-    """The words of one document. Safe to share between threads."""
+class Relevance:
+    """The words of one document, by its passages. Safe to share between threads."""
 
-    def __init__(self, stemmed: Iterable[str]) -> None:
-        """Know a document by its words' stems (`retrieval.stems`)."""
-        self._words = frozenset(_spaced(stemmed))
+    def __init__(self, passages: Iterable[Iterable[str]]) -> None:
+        """Know a document by the stems (`stemming.stems`) of its passages' words."""
+        places = defaultdict[str, list[int]](list)
+        for place, stemmed in enumerate(passages):
+            for word in set(_spaced(stemmed)):
+                places[word].append(place)
+        self._places: Mapping[str, list[int]] = dict(places)
 
     @classmethod
     def of(cls, text: str) -> Self:
         """Know a document by its text."""
-        (words,) = stems([text])
-        return cls(words)
+        passages = [passage.text for passage in cut_passages(text, len, *PASSAGE_CHARACTERS)]
+        return cls(stems(passages) if passages else ())
 
     def overlap(self, question: str) -> float:
-        """Return the share of a question's words that the document holds, weighed, in [0, 1].
+        """Return the most of a question's words that one passage holds, weighed, in [0, 1].
 
         1 for a question without any word of content, such as `Why?`.
         """
         weights = {word: _rarity().of(word) for word in _words(question) if word not in _empty()}
-        known = sum(weight for word, weight in weights.items() if word in self._words)
-        return known / sum(weights.values()) if weights else 1.0
+        held = defaultdict[int, float](float)
+        for word, weight in weights.items():
+            for place in self._places.get(word, ()):
+                held[place] += weight
+        return max(held.values(), default=0.0) / sum(weights.values()) if weights else 1.0
 
 
 class _Rarity(NamedTuple):

@@ -4,14 +4,13 @@ Words count by their English stems, the commonest not at all.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from bm25s import BM25
-from bm25s.tokenization import tokenize
-from nltk.stem.snowball import EnglishStemmer
 
 from app.lift.passages import Passage
+from app.lift.relevance import Relevance
+from app.lift.stemming import stems
 
 _LEAST_PIECE_TOKENS = 16  # a shorter beginning of a passage says nothing
 
@@ -30,8 +29,8 @@ class PassageRanking:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self.passages = tuple(passages)
         words = stems([passage.text for passage in self.passages])
-        self.words = frozenset(chain.from_iterable(words))
-        """The stems of all words."""
+        self.relevance = Relevance(words)
+        """Which questions concern the text at all."""
         self._ranking = BM25() if any(words) else None  # it cannot do without a word
         if self._ranking:
             self._ranking.index(words, show_progress=False)
@@ -49,12 +48,6 @@ class PassageRanking:
         if not self._ranking or not wanted:
             return None
         return self._ranking.get_scores(wanted)
-
-
-def stems(texts: list[str]) -> list[list[str]]:
-    """Return the stems of each text's words, without the commonest English ones."""
-    words = tokenize(texts, stopwords="en", stemmer=_stem, return_ids=False, show_progress=False)
-    return cast(list[list[str]], words)
 
 
 def passages_context(
@@ -112,8 +105,3 @@ def join_passages(shown: Sequence[FittingPassage], gap: Sequence[int]) -> list[i
         joined += each.tokens
         before = each
     return joined
-
-
-def _stem(words: list[str]) -> list[str]:
-    stemmer = EnglishStemmer()
-    return [stemmer.stem(word) for word in words]

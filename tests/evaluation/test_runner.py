@@ -13,7 +13,7 @@ from app.evaluation.records import Record
 from app.evaluation.run_folder import RunFolder
 from app.evaluation.runner import run_bench
 from app.lift.observer import Observer
-from app.lift.relevance import Vocabulary
+from app.lift.relevance import Relevance
 from tests.evaluation.conftest import MakeBench
 from tests.evaluation.corpora import LAMP, PLUM, question
 from tests.lift.observers import Recorder
@@ -202,7 +202,7 @@ def test_memory_is_read_for_related_questions_only(
     rows = [r for r in kept(tmp_path) if r.document_id == "lamp"]
     scores = {(r.method, r.question_id): r for r in rows}
     questions = {r.question_id: r.question for r in rows if r.method == "icl"}
-    known = Vocabulary.of(LAMP.text)
+    known = Relevance.of(LAMP.text)
     related = {key: known.overlap(said) >= 0.9 for key, said in questions.items()}
     for question_id, is_related in related.items():
         ruled = scores["lift:least_overlap=0.9", question_id]
