@@ -15,7 +15,7 @@ from app.lift.retrieval import PassageRanking
 from app.storage import Store, outline_key
 
 _KEPT_CHARACTERS = 32_000_000
-"""Of all texts together, which take nine bytes a character with their indexes."""
+"""Of all texts together, which take ten bytes a character with their indexes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,7 @@ class Inquiry:
     """None if nobody asked for it."""
 
     def without_memory(self) -> Self:
-        """Return the same question for the base model alone: it has nothing to do with the
-        document."""
+        """Return the same question, which has nothing to do with the document, without memory."""
         ask = replace(self.ask, adapter=None)
         return replace(self, ask=ask, memory=MemoryState.UNRELATED, adapter_version=None)
 
@@ -232,7 +231,8 @@ def _look_up(draft: Draft, question: Question, indexed: IndexedText) -> Inquiry:
         most = inquiry.ask.method.context_tokens // _TOKENS_A_PASSAGE + 1
         passages = tuple(ranked.passage for ranked in indexed.ranking.ranked(words, most))
     inquiry = replace(inquiry, ask=replace(inquiry.ask, passages=passages), evidence=evidence)
+    if not _is_choosy(draft, question):
+        return inquiry
     overlap = max(map(indexed.ranking.relevance.overlap, (words, question.question)))
-    if _is_choosy(draft, question) and overlap < inquiry.ask.method.least_overlap:
-        return inquiry.without_memory()
-    return inquiry
+    is_related = overlap >= inquiry.ask.method.least_overlap
+    return inquiry if is_related else inquiry.without_memory()

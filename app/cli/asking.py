@@ -12,6 +12,10 @@ from app.client_views import Answer, Evidence
 
 _SHARE_WIDTH = 20
 _EVIDENCE_CHARACTERS = 200
+_WITHOUT_MEMORY = {
+    "pending": "without memory, which is still in the making: answered from passages of the text",
+    "unrelated": "without memory: too few of the question's words stand in the document",
+}
 
 Memory = Annotated[
     Literal["always", "required", "if_ready", "off"],
@@ -68,12 +72,6 @@ def _print_pieces(pieces: Iterator[str | Answer]) -> Answer:
         if is_begun:
             out.print()
     raise AssertionError("an answer that does not end in what is told of it")
-
-
-_WITHOUT_MEMORY = {
-    "pending": "without memory, which is still in the making: answered from passages of the text",
-    "unrelated": "without memory: too few of the question's words stand in the document",
-}
 
 
 def _show_memory(answer: Answer) -> None:
