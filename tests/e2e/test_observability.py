@@ -52,7 +52,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     ):
         http.headers["Authorization"] = f"Bearer {KEY}"
         scrapes = list[Parsed]()
-        body = {"text": BODY, "title": TITLE, "preset": "quick", "options": TINY_OPTIONS}
+        options = TINY_OPTIONS | {"recitation_epochs": 40}  # seconds of training, to be scraped in
+        body = {"text": BODY, "title": TITLE, "preset": "quick", "options": options}
         uploaded = http.post("/documents", json=body)
         path = f"/documents/{uploaded.json()['id']}"
 
