@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.evaluation.corpus import Document
+from app.evaluation.pair_book import BookKeeper, PairBook, deciding_settings
 from app.lift.adapter import read_adapter, write_adapter
 from app.lift.base_model import BaseModel, Pluggable
 from app.lift.config import MethodConfig
@@ -31,7 +32,8 @@ class Training:
     document_id: str
     memory_kind: str
     seconds: float
-    """With the question/answer pairs' synthesis; of the attempt that came through."""
+    """With the question/answer pairs' synthesis, also where another method had them written; of
+    the attempt that came through."""
     num_tokens: int
     """Of the document."""
     tokens_processed: int
@@ -81,9 +83,12 @@ class Shelf:
     def _train(
         self, document: Document, method: MethodConfig, preset: str, observer: Observer
     ) -> None:
-        started = time.perf_counter()
+        book = PairBook(self._pairs_path(document, method))
+        started = time.perf_counter() - book.seconds
         reader = load_reader(self._reader, self._base, method) if self._reader else None
-        lifted = lift_document(document.text, self._base, method, observer, reader)
+        lifted = lift_document(
+            document.text, self._base, method, BookKeeper(book, observer), reader, book.earlier
+        )
         seconds = time.perf_counter() - started
         path = self._path(document, method)
         unfinished = path.with_suffix(".part")
@@ -110,10 +115,17 @@ class Shelf:
 
     def _path(self, document: Document, method: MethodConfig) -> Path:
         trained = replace(method, least_overlap=0.0)  # which only asking heeds
-        decides = [_sha256(document.text), asdict(trained), self._base.fingerprint]
         started_from = [self._reader_sha256] if self._reader else []
-        key = _sha256(json.dumps([*decides, str(self._base.dtype), *started_from]))
-        return self._folder / f"{key[:24]}.safetensors"
+        key = self._key(document, asdict(trained), *started_from)
+        return self._folder / f"{key}.safetensors"
+
+    def _pairs_path(self, document: Document, method: MethodConfig) -> Path:
+        return self._folder / f"pairs-{self._key(document, deciding_settings(method))}.jsonl"
+
+    def _key(self, document: Document, settings: dict[str, Any], *others: str | None) -> str:
+        base = self._base
+        decides = [_sha256(document.text), settings, base.fingerprint, str(base.dtype), *others]
+        return _sha256(json.dumps(decides))[:24]
 
 
 def _sha256(text: str) -> str:

@@ -1,6 +1,5 @@
 """A lift that is interrupted anywhere and goes on gives what it would have given in one go."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,26 +13,21 @@ from app.lift import lessons, passage_index, synthesis
 from app.lift.adapter import Lifted, write_reader
 from app.lift.auxiliary import synthesise
 from app.lift.base_model import BaseModel
-from app.lift.config import AuxiliaryTask, MemoryKind, MethodConfig, Objective, QuestionStyle
+from app.lift.config import AuxiliaryTask, MemoryKind, MethodConfig, Objective
 from app.lift.earlier import Earlier
 from app.lift.elsewhere import Passage
 from app.lift.errors import CheckpointError
 from app.lift.examples import ExampleGroup
 from app.lift.kinds import new_memory
-from app.lift.observer import QAPair, Stage
-from app.lift.pair_writing import Draft
+from app.lift.observer import Stage
 from app.lift.pipeline import lift_document, prepare
 from app.lift.reader import Reader, load_reader
 from app.lift.teacher import Teacher
 from app.lift.trainer import plan_steps
 from tests.lift.conftest import TEXT
 from tests.lift.observers import Keeper, Recorder
+from tests.lift.some_pairs import LONG_TEXT, some_pairs
 
-LONG_TEXT = " ".join(
-    f"The {thing} of the old tower was painted {colour} by the ferryman."
-    for thing in ("door", "bell", "stair", "lamp", "wall", "roof")
-    for colour in ("red", "blue", "black", "white", "green")
-)
 PARAGRAPHS = "\n\n".join(f"Paragraph {n}: Lamp {n} was lit by day." for n in range(1, 6))
 SHORT_PASSAGES = tuple(
     Passage("note", f"{thing} floats.", ((f"Does {thing} float?", "Yes"),))
@@ -90,16 +84,6 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passage_index, "_SUMMARY_TOKENS", 8)
     monkeypatch.setattr(lessons, "load_passages", lambda: SHORT_PASSAGES)
     monkeypatch.setattr(lessons, "_UNRELATED_ROWS", 2)
-
-
-def some_pairs(_: BaseModel, drafts: Sequence[Draft], style: QuestionStyle) -> Iterator[QAPair]:
-    """Write a pair for none or some of the drafts; its words tell which ones share the batch.
-
-    A random model writes no usable pair.
-    """
-    starts = [draft.evidence.start for draft in drafts]
-    for draft in drafts[sum(starts) % 3 :: 3]:
-        yield QAPair(f"Which of {starts}?", "The", draft.evidence.text, draft.evidence.start)
 
 
 @pytest.fixture(params=["new", "from a reader"])
