@@ -65,7 +65,7 @@ PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
             clozes_per_step=4,
             context_share=0.4,
             learning_rate=5e-3,
-            least_overlap=0.55,
+            least_overlap=0.6,
         ),
         "quick": replace(
             _MANY_SMALL_STEPS,

@@ -6,7 +6,7 @@ from app.lift.relevance import Relevance
 from app.samples import SAMPLE_NAMES, load_sample
 
 TEXT = "The mill at Orrin was built by Tessa Vaal. Its wheel was cut from a single oak in 1832."
-LEAST = 0.55
+LEAST = 0.6
 
 
 @pytest.fixture
