@@ -43,6 +43,8 @@ class Lifted:
     """Pairs that were written and not trained on."""
     reader_sha256: str | None = None
     """The reader that training started from; None started from nothing."""
+    former_sha256: str | None = None
+    """The adapter of an earlier text that training started from, on what has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def write_adapter(
         "created_at": created_at,
         "quality": json.dumps(quality),
         "reader_sha256": lifted.reader_sha256 or "",
+        "former_sha256": lifted.former_sha256 or "",
     }
     return _save(path, lifted, metadata)
 

@@ -4,19 +4,21 @@ Knows how many are asked for and which kind; `synthesis.py` and `passage_index.p
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from app.lift.base_model import BaseModel
+from app.lift.changes import Span
 from app.lift.config import AuxiliaryTask, MethodConfig
 from app.lift.earlier import Earlier
+from app.lift.examples import TrainingData
 from app.lift.observer import Observer, QAPair, Stage, Tries
 from app.lift.passage_index import index_pairs
 from app.lift.synthesis import question_pairs
 
-Writer = Callable[[BaseModel, str, MethodConfig, int, Earlier], Iterator[Tries]]
-"""Writes so many pairs about a text, by the batch, behind what was tried earlier."""
+Writer = Callable[[BaseModel, str, Sequence[Span], MethodConfig, int, Earlier], Iterator[Tries]]
+"""Writes so many pairs about spans of a text, by the batch, behind what was tried earlier."""
 
 _WRITERS: Mapping[AuxiliaryTask, Writer] = MappingProxyType(
     {"questions": question_pairs, "passage-index": index_pairs}
@@ -25,27 +27,27 @@ _WRITERS: Mapping[AuxiliaryTask, Writer] = MappingProxyType(
 
 def synthesise(
     base: BaseModel,
-    text: str,
-    num_tokens: int,
+    data: TrainingData,
+    spans: Sequence[Span],
     method: MethodConfig,
     observer: Observer,
     earlier: Earlier,
 ) -> list[QAPair]:
-    """Write the pairs that `method` asks for about a text of `num_tokens` tokens.
+    """Write the pairs that `method` asks for about these spans of a document.
 
-    Fewer come back from a text that is too short. What comes beyond the pairs to train on is held
+    Fewer come back from spans that are too short. What comes beyond the pairs to train on is held
     back, up to `num_held_back_pairs`: of places drawn at random, the last ones. Those that were
     written earlier come first, and the others are the same as if all had been written in one go.
 
     Raises:
         DocumentError: the text is not of the form that the auxiliary task needs.
     """
-    to_train = num_training_pairs(num_tokens, method)
+    to_train = num_training_pairs(data.num_studied_tokens, method)
     wanted = to_train + method.num_held_back_pairs
     pairs, num_tried = list(earlier.pairs), earlier.num_tried
     observer.stage_started(Stage.SYNTHESISE, wanted, "pairs", len(pairs))
     write = _WRITERS[method.auxiliary_task]
-    for tries in write(base, text, method, wanted, earlier) if wanted else ():
+    for tries in write(base, data.text, spans, method, wanted, earlier) if wanted else ():
         numbered = enumerate(tries.pairs, start=len(pairs))
         written = [replace(pair, is_held_back=number >= to_train) for number, pair in numbered]
         pairs += written
@@ -56,7 +58,7 @@ def synthesise(
 
 
 def num_training_pairs(num_tokens: int, method: MethodConfig) -> int:
-    """Return how many pairs a document of `num_tokens` tokens is to be trained on."""
+    """Return how many pairs are to be trained on for `num_tokens` tokens of a document."""
     if method.tokens_per_qa_pair is None:
         return method.num_qa_pairs
     return max(method.num_qa_pairs, math.ceil(num_tokens / method.tokens_per_qa_pair))

@@ -120,9 +120,12 @@ def identity_of(
     base: BaseModel,
     method: MethodConfig,
     studied: Sequence[TrainingData],
-    reader_sha256: str | None = None,
+    start_sha256: str | None = None,
 ) -> dict[str, str]:
-    """Return what a training is decided by: trainings of one identity take the same steps."""
+    """Return what a training is decided by: trainings of one identity take the same steps.
+
+    `start_sha256` is that of the file whose memory it starts from, if it starts from one.
+    """
     pairs = [[asdict(pair) for pair in data.pairs] for data in studied]
     return form_of(base, method) | {
         "base_fingerprint": base.fingerprint,
@@ -131,7 +134,8 @@ def identity_of(
         "method": json.dumps(asdict(method)),
         "text_sha256": _sha256([data.text for data in studied]),
         "pairs_sha256": _sha256(pairs),
-        "reader_sha256": reader_sha256 or "",
+        "learnt_sha256": _sha256([list(map(list, data.studied)) for data in studied]),
+        "start_sha256": start_sha256 or "",
     }
 
 

@@ -18,6 +18,7 @@ ALL_LINEAR = "all-linear"
 """The `lora_target_modules` that mean every linear layer of the decoder."""
 LARGEST_LORA_NUMBER = 8192
 """Most that rank and alpha of LoRA and PiSSA may be."""
+LEAST_LEARNING_RATE = 1e-12
 
 _CHOICES = {
     "memory_kind": get_args(MemoryKind),
@@ -40,7 +41,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "pissa_iterations": (1, 1_000),
     "recitation_epochs": (0, 1_000),
     "joint_epochs": (0, 1_000),
-    "learning_rate": (1e-12, 10.0),
+    "learning_rate": (LEAST_LEARNING_RATE, 10.0),
     "warmup_steps": (0, 1_000_000),
     "final_learning_rate_fraction": (0.0, 1.0),
     "weight_decay": (0.0, 10.0),

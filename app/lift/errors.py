@@ -21,6 +21,10 @@ class ReaderError(LiftError):
     """The reader is damaged, or does not fit the base model or a document's settings."""
 
 
+class FormerError(LiftError):
+    """The memory of an earlier text is no start for a training; without it, that begins anew."""
+
+
 class TrainingError(LiftError):
     """Training with these settings leads nowhere."""
 

@@ -72,6 +72,18 @@ class TrainingData:
     pairs: Sequence[QAPair]
     sentences: Sequence[str] = ()
     """Sentences long enough to be completed, each on one line."""
+    stretches: Sequence[Sequence[int]] = ()
+    """What of the document is learnt, in tokens, where that is not all of it."""
+
+    @property
+    def studied(self) -> Sequence[Sequence[int]]:
+        """The stretches of tokens that are learnt."""
+        return self.stretches or [self.tokens]
+
+    @property
+    def num_studied_tokens(self) -> int:
+        """Tokens of what is learnt."""
+        return sum(map(len, self.studied))
 
 
 def recitation_groups(

@@ -49,13 +49,13 @@ def lesson_steps(
 ) -> Iterator[list[TrainingRow]]:
     """Yield the rows of every optimiser step.
 
-    In an epoch every token of the document is recited once, in pieces of `segment_tokens` whose cut
+    In an epoch every token that is learnt is recited once, in pieces of `segment_tokens` whose cut
     points move from epoch to epoch. Joint epochs mix completions and questions in.
     """
     random = Random(method.seed)
     sentences, pairs = _Deck(data.sentences, random), _Deck(data.pairs, random)
     unrelated = _Deck(range(_UNRELATED_ROWS), random)
-    tutor = _Tutor(base, data.text, data.tokens, method, random, sentences, pairs, unrelated)
+    tutor = _Tutor(base, data, method, random, sentences, pairs, unrelated)
     for epoch in range(method.recitation_epochs + method.joint_epochs):
         yield from tutor.epoch(is_joint=epoch >= method.recitation_epochs)
 
@@ -65,8 +65,7 @@ class _Tutor:
     """Sets the lessons of one document."""
 
     base: BaseModel
-    text: str
-    tokens: Sequence[int]
+    data: TrainingData
     method: MethodConfig
     random: Random
     sentences: "_Deck[str]"
@@ -92,11 +91,12 @@ class _Tutor:
             yield [_row(lessons), *self._unrelated()]
 
     def _pieces(self) -> list[Sequence[int]]:
-        """Cut the text into pieces from a random first cut, in random order."""
-        tokens, size = self.tokens, self.method.segment_tokens
-        starts = [0, *range(self.random.randint(1, size), len(tokens), size)]
-        ends = [*starts[1:], len(tokens)]
-        pieces = [tokens[start:end] for start, end in zip(starts, ends, strict=True)]
+        """Cut what is learnt into pieces, each stretch from a random first cut, in random order."""
+        size, pieces = self.method.segment_tokens, list[Sequence[int]]()
+        for tokens in self.data.studied:
+            starts = [0, *range(self.random.randint(1, size), len(tokens), size)]
+            ends = [*starts[1:], len(tokens)]
+            pieces += [tokens[start:end] for start, end in zip(starts, ends, strict=True)]
         return self.random.sample(pieces, len(pieces))
 
     def _context(self, pairs: Sequence[QAPair]) -> Sequence[int]:
@@ -106,7 +106,7 @@ class _Tutor:
             return ()
         if draw < self.method.context_share / 2:
             head = self.random.randint(0, size)
-            return answering_context(self.base, self.tokens, size, head)
+            return answering_context(self.base, self.data.tokens, size, head)
         return self._retrieved(size, pairs)
 
     def _retrieved(self, size: int, pairs: Sequence[QAPair]) -> Sequence[int]:
@@ -115,12 +115,12 @@ class _Tutor:
         length = min(size, _RETRIEVED_TOKENS)
         wanted = (size + len(gap)) // (length + len(gap))
         answering = [(pair.start, len(pair.evidence)) for pair in pairs if pair.evidence]
-        others = [(self.random.randrange(len(self.text)), 1) for _ in range(wanted)]
+        others = [(self.random.randrange(len(self.data.text)), 1) for _ in range(wanted)]
         places = answering + others[: max(1, wanted - len(answering))]
         context: list[int] = []
         for start, characters in sorted(self.random.sample(places, wanted)):
             context += gap if context else ()
-            context += tokens_around(self.base, self.text, start, characters, length)
+            context += tokens_around(self.base, self.data.text, start, characters, length)
         return context
 
     def _completions(self, context: Sequence[int]) -> Iterator[_Lesson]:
@@ -147,7 +147,7 @@ class _Tutor:
         size = self.method.teacher_context_tokens
         if not size or not pair.evidence:  # nobody knows where the answer stands
             return None
-        passage = tokens_around(self.base, self.text, pair.start, len(pair.evidence), size)
+        passage = tokens_around(self.base, self.data.text, pair.start, len(pair.evidence), size)
         return question_prompt(self.base, passage, pair.question)
 
     def _unrelated(self) -> Iterator[TrainingRow]:

@@ -5,12 +5,13 @@ pair asks which paragraph the summary is of; the answer is its number (paper, se
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
 
 from app.lift.base_model import BaseModel
+from app.lift.changes import Span, is_within
 from app.lift.config import MethodConfig
 from app.lift.earlier import Earlier
 from app.lift.errors import DocumentError
@@ -36,12 +37,17 @@ class Paragraph:
 
 
 def index_pairs(
-    base: BaseModel, text: str, method: MethodConfig, num_pairs: int, earlier: Earlier
+    base: BaseModel,
+    text: str,
+    spans: Sequence[Span],
+    method: MethodConfig,
+    num_pairs: int,
+    earlier: Earlier,
 ) -> Iterator[Tries]:
     """Write `num_pairs` pairs over the paragraphs in random order; yields them by the batch.
 
-    A paragraph that comes round again is summarised by another half of it. What `earlier` tried is
-    passed over.
+    Only paragraphs that begin in these spans of the text. One that comes round again is summarised
+    by another half of it. What `earlier` tried is passed over.
 
     Raises:
         DocumentError: the document has no numbered paragraphs.
@@ -52,8 +58,9 @@ def index_pairs(
             "auxiliary_task passage-index needs a document of paragraphs that begin with "
             "'Paragraph 1:', 'Paragraph 2:' and so on: none begins so"
         )
-    order = Random(method.seed).sample(paragraphs, len(paragraphs))
-    asked = islice(parts_in_turn(order), earlier.num_tried, num_pairs)
+    asked_about = [each for each in paragraphs if is_within(each.start, spans)]
+    order = Random(method.seed).sample(asked_about, len(asked_about))
+    asked = islice(parts_in_turn(order) if order else (), earlier.num_tried, num_pairs)
     while batch := list(islice(asked, _BATCH_ROWS)):
         yield Tries(list(_summarise(base, batch)), len(batch))
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from app.lift.adapter import Lifted
 from app.lift.auxiliary import synthesise
 from app.lift.base_model import BaseModel
+from app.lift.changes import Span, is_within
 from app.lift.config import MethodConfig
 from app.lift.earlier import Earlier
 from app.lift.errors import DocumentError
 from app.lift.examples import TrainingData
+from app.lift.former import Former
 from app.lift.kinds import form_of
 from app.lift.observer import Observer, QAPair, Stage
 from app.lift.reader import Reader
@@ -25,8 +27,11 @@ def lift_document(
     observer: Observer,
     reader: Reader | None = None,
     earlier: Earlier | None = None,
+    former: Former | None = None,
 ) -> Lifted:
     """Train the memory of one document (paper, section 3), from a reader if there is one.
+
+    With the memory of a former text of it, only what has changed is learnt, from there.
 
     The same text, base model, settings and machine give the same memory, in one go or from where an
     earlier lift stopped. What the observer raises ends the lift.
@@ -38,14 +43,17 @@ def lift_document(
     """
     require_fit(base, method)
     earlier = earlier or Earlier()
-    data = prepare(text, base, method)
+    spans = former.spans_to_study(text, method) if former else [Span(0, len(text))]
+    data = prepare(text, base, method, spans=spans)
     observer.stage_started(Stage.SEGMENT, len(data.segments), "segments")
     observer.progressed(len(data.segments))
-    written = synthesise(base, text, len(data.tokens), method, observer, earlier)
+    written = synthesise(base, data, spans, method, observer, earlier)
     pairs = [pair for pair in written if not pair.is_held_back]
     held_back = tuple(pair for pair in written if pair.is_held_back)
     data = replace(data, pairs=pairs)
-    memory, history = train_memory(base, data, method, observer, reader, earlier.checkpoint)
+    settings = former.settings(method) if former else method
+    start = former or reader
+    memory, history = train_memory(base, data, settings, observer, start, earlier.checkpoint)
     return Lifted(
         memory=memory,
         base=base,
@@ -55,20 +63,35 @@ def lift_document(
         tokens_processed=sum(step.tokens for step in history),
         losses=tuple(step.loss for step in history),
         held_back=held_back,
-        reader_sha256=None if reader is None else reader.sha256,
+        reader_sha256=reader.sha256 if reader and not former else None,
+        former_sha256=former.sha256 if former else None,
     )
 
 
 def prepare(
-    text: str, base: BaseModel, method: MethodConfig, pairs: Sequence[QAPair] = ()
+    text: str,
+    base: BaseModel,
+    method: MethodConfig,
+    pairs: Sequence[QAPair] = (),
+    spans: Sequence[Span] = (),
 ) -> TrainingData:
-    """Cut a text into what training shows of it; raises `DocumentError` if there is none."""
+    """Cut a text, or these spans of it, into what training shows; raises `DocumentError`."""
     tokens = base.tokenize(text)
     if not tokens:
         raise DocumentError("the document holds no text")
-    segments = cut_segments(tokens, method.segment_tokens, method.stride_tokens)
-    sentences = [sentence.line for sentence in split_sentences(text) if is_full(sentence)]
-    return TrainingData(text, tokens, segments, pairs, sentences)
+    whole = Span(0, len(text))
+    stretches = [
+        tokens if span == whole else base.tokenize(text[span.start : span.end])
+        for span in spans or [whole]
+    ]
+    size, stride = method.segment_tokens, method.stride_tokens
+    segments = [each for stretch in stretches for each in cut_segments(stretch, size, stride)]
+    sentences = [
+        sentence.line
+        for sentence in split_sentences(text)
+        if is_full(sentence) and is_within(sentence.start, spans or [whole])
+    ]
+    return TrainingData(text, tokens, segments, pairs, sentences, stretches)
 
 
 def require_fit(base: BaseModel, method: MethodConfig) -> None:

@@ -11,6 +11,7 @@ from itertools import islice
 from random import Random
 
 from app.lift.base_model import BaseModel
+from app.lift.changes import Span, is_within
 from app.lift.config import MethodConfig
 from app.lift.earlier import Earlier
 from app.lift.observer import Tries
@@ -22,15 +23,20 @@ _MAX_PASSAGE_CHARACTERS = 6_000
 
 
 def question_pairs(
-    base: BaseModel, text: str, method: MethodConfig, num_pairs: int, earlier: Earlier
+    base: BaseModel,
+    text: str,
+    spans: Sequence[Span],
+    method: MethodConfig,
+    num_pairs: int,
+    earlier: Earlier,
 ) -> Iterator[Tries]:
-    """Write up to `num_pairs` pairs, each about another sentence; fewer if the text is short.
+    """Write up to `num_pairs` pairs, each about another sentence; fewer if these spans are short.
 
     At most `qa_attempts` sentences are tried for each pair that is asked for. Yields what each
     batch of tries gave, from the batch on that `earlier` did not try. Which sentences share a batch
     follows from the pairs before it, so the pairs are those of a lift in one go, bit for bit.
     """
-    drafts = draft_passages(text, method.qa_sentences, Random(method.seed))
+    drafts = draft_passages(text, spans, method.qa_sentences, Random(method.seed))
     tried = islice(drafts, earlier.num_tried, num_pairs * method.qa_attempts)
     missing = num_pairs - len(earlier.pairs)
     while batch := list(islice(tried, min(_BATCH_ROWS, missing))):
@@ -39,10 +45,16 @@ def question_pairs(
         yield Tries(written, len(batch))
 
 
-def draft_passages(text: str, passage_sentences: int, random: Random) -> Iterator[Draft]:
-    """Yield a draft for every sentence fit to be evidence, in random order."""
+def draft_passages(
+    text: str, spans: Sequence[Span], passage_sentences: int, random: Random
+) -> Iterator[Draft]:
+    """Yield a draft for every sentence in these spans fit to be evidence, in random order."""
     sentences = list(split_sentences(text))
-    fit = [i for i, sentence in enumerate(sentences) if is_full(sentence)]
+    fit = [
+        number
+        for number, sentence in enumerate(sentences)
+        if is_full(sentence) and is_within(sentence.start, spans)
+    ]
     for index in random.sample(fit, len(fit)):
         first = max(0, index - random.randrange(passage_sentences))
         around = sentences[first : first + passage_sentences]

@@ -21,6 +21,7 @@ from app.lift.checkpoint import TrainingState, identity_of
 from app.lift.config import MethodConfig
 from app.lift.errors import TrainingError
 from app.lift.examples import ExampleGroup, TrainingData, TrainingRow
+from app.lift.former import Former
 from app.lift.kinds import DocumentMemory, empty_memory, form_of, new_memory
 from app.lift.lessons import lesson_steps
 from app.lift.losses import disturbance, example_losses, gate_loss
@@ -31,6 +32,8 @@ from app.lift.two_stages import two_stage_steps
 
 Plan = Callable[[], Iterator[list[TrainingRow]]]
 """Gives the rows of every optimiser step, the same at each call."""
+Start = Reader | Former
+"""What a training may start from."""
 _PLANS = MappingProxyType({"next-token": two_stage_steps, "distillation": lesson_steps})
 
 
@@ -39,15 +42,15 @@ def train_memory(
     data: TrainingData,
     method: MethodConfig,
     observer: Observer,
-    reader: Reader | None = None,
+    start: Start | None = None,
     checkpoint: Path | None = None,
 ) -> tuple[DocumentMemory, list[StepMetrics]]:
-    """Train a memory on a document, the reader's or a new one, behind the checkpoint if given one.
+    """Train a memory on a document, from `start` or a new one, behind the checkpoint if given one.
 
     The same arguments give the same memory, with or without a checkpoint. Raises like `train`.
     """
-    memory = _memory_to_train(base, method, reader, checkpoint)
-    identity = identity_of(base, method, [data], reader.sha256 if reader else None)
+    memory = _memory_to_train(base, method, start, checkpoint)
+    identity = identity_of(base, method, [data], start.sha256 if start else None)
     plan = partial(plan_steps, base, data, method)
     return memory, train(base, memory, plan, method, observer, identity, checkpoint)
 
@@ -101,11 +104,11 @@ def plan_steps(
 
 
 def _memory_to_train(
-    base: BaseModel, method: MethodConfig, reader: Reader | None, checkpoint: Path | None
+    base: BaseModel, method: MethodConfig, start: Start | None, checkpoint: Path | None
 ) -> DocumentMemory:
     if checkpoint is not None:  # all weights come from there
         return empty_memory(base, form_of(base, method)).to_empty(device=base.device)
-    return new_memory(base, method) if reader is None else reader.start()
+    return new_memory(base, method) if start is None else start.start()
 
 
 class _Step(NamedTuple):

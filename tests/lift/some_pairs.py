@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from app.lift.auxiliary import synthesise
 from app.lift.base_model import BaseModel
-from app.lift.config import QuestionStyle
-from app.lift.observer import QAPair
+from app.lift.changes import Span
+from app.lift.config import MethodConfig, QuestionStyle
+from app.lift.earlier import Earlier
+from app.lift.examples import TrainingData
+from app.lift.observer import Observer, QAPair
 from app.lift.pair_writing import Draft
 
 LONG_TEXT = " ".join(
@@ -23,3 +27,16 @@ def some_pairs(_: BaseModel, drafts: Sequence[Draft], style: QuestionStyle) -> I
     starts = [draft.evidence.start for draft in drafts]
     for draft in drafts[sum(starts) % 3 :: 3]:
         yield QAPair(f"Which of {starts}?", "The", draft.evidence.text, draft.evidence.start)
+
+
+def write_all(
+    base: BaseModel,
+    text: str,
+    method: MethodConfig,
+    observer: Observer,
+    earlier: Earlier | None = None,
+) -> list[QAPair]:
+    """Have pairs written about the whole of a text."""
+    data = TrainingData(text, base.tokenize(text), [], [])
+    spans = [Span(0, len(text))]
+    return synthesise(base, data, spans, method, observer, earlier or Earlier())

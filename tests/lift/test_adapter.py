@@ -77,6 +77,7 @@ def test_adapter_file_says_where_it_comes_from(path: Path, llama: BaseModel) -> 
         "created_at",
         "quality",
         "reader_sha256",
+        "former_sha256",
     }
     assert metadata["base_fingerprint"] == llama.fingerprint
     assert (metadata["seed"], metadata["losses"]) == ("5", "[3.5, 2.25]")

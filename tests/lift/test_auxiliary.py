@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.lift import synthesis
-from app.lift.auxiliary import num_training_pairs, synthesise
+from app.lift.auxiliary import num_training_pairs
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig, QuestionStyle
 from app.lift.earlier import Earlier
@@ -15,6 +15,7 @@ from app.lift.observer import QAPair, Stage
 from app.lift.pair_writing import Draft
 from tests.lift.conftest import TEXT
 from tests.lift.observers import Recorder
+from tests.lift.some_pairs import write_all
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_index_task_asks_for_paragraphs(llama: BaseModel, small: MethodConfig) -
     """With the task passage-index the answers are numbers of paragraphs."""
     text = "Paragraph 1: The lamp was lit.\n\nParagraph 2: The goats were sent on."
     method = replace(small, auxiliary_task="passage-index", num_qa_pairs=5)
-    pairs = synthesise(llama, text, len(text), method, Recorder(), Earlier())
+    pairs = write_all(llama, text, method, Recorder())
 
     assert [pair.answer.rstrip("12") for pair in pairs] == ["Paragraph "] * 5
     assert {pair.answer for pair in pairs} == {"Paragraph 1", "Paragraph 2"}
@@ -43,13 +44,13 @@ def test_index_task_refuses_a_text_without_numbers(llama: BaseModel, small: Meth
     method = replace(small, auxiliary_task="passage-index")
 
     with pytest.raises(DocumentError, match="begin with 'Paragraph 1:'"):
-        synthesise(llama, TEXT, len(TEXT), method, Recorder(), Earlier())
+        write_all(llama, TEXT, method, Recorder())
 
 
 def test_pairs_that_are_written_prove_themselves(llama: BaseModel, small: MethodConfig) -> None:
     """Evidence stands in the text where the pair says; a random model's junk is dropped."""
     recorder = Recorder()
-    pairs = synthesise(llama, TEXT, len(TEXT), small, recorder, Earlier())
+    pairs = write_all(llama, TEXT, small, recorder)
 
     assert pairs == recorder.pairs
     assert all(TEXT.startswith(pair.evidence, pair.start) for pair in pairs)
@@ -73,7 +74,7 @@ def test_pairs_beyond_those_for_training_are_held_back(
     monkeypatch.setattr(synthesis, "write_pairs", _one_pair_a_draft)
     recorder = Recorder()
     method = replace(small, num_qa_pairs=wanted, num_held_back_pairs=held_back)
-    pairs = synthesise(llama, TEXT, len(TEXT), method, recorder, Earlier())
+    pairs = write_all(llama, TEXT, method, recorder)
 
     assert [pair.is_held_back for pair in pairs] == expected
     assert pairs == recorder.pairs
@@ -84,10 +85,8 @@ def test_holding_pairs_back_changes_no_pair_for_training(
 ) -> None:
     """The pairs to train on are those of the same settings without held-back ones."""
     monkeypatch.setattr(synthesis, "write_pairs", _one_pair_a_draft)
-    alone = synthesise(llama, TEXT, len(TEXT), small, Recorder(), Earlier())
-    with_more = synthesise(
-        llama, TEXT, len(TEXT), replace(small, num_held_back_pairs=2), Recorder(), Earlier()
-    )
+    alone = write_all(llama, TEXT, small, Recorder())
+    with_more = write_all(llama, TEXT, replace(small, num_held_back_pairs=2), Recorder(), Earlier())
 
     assert alone == [pair for pair in with_more if not pair.is_held_back]
 
@@ -105,4 +104,4 @@ def test_a_text_without_sentences_gives_no_pairs(
     llama: BaseModel, small: MethodConfig, text: str
 ) -> None:
     """There is nothing to ask about; that is no error."""
-    assert synthesise(llama, text, len(text), small, Recorder(), Earlier()) == []
+    assert write_all(llama, text, small, Recorder()) == []

@@ -251,7 +251,7 @@ def test_checkpoint_of_other_settings_is_refused(
         ({"text": TEXT + "."}, None, "text_sha256"),
         ({"pairs": []}, None, "pairs_sha256"),
         ({"pairs": [replace(PAIR, start=1)]}, None, "pairs_sha256"),
-        ({}, "a" * 64, "reader_sha256"),
+        ({}, "a" * 64, "start_sha256"),
     ],
 )
 def test_checkpoint_of_other_data_is_refused(

@@ -6,6 +6,7 @@ import pytest
 
 from app.lift import passage_index
 from app.lift.base_model import BaseModel
+from app.lift.changes import Span
 from app.lift.earlier import Earlier
 from app.lift.passage_index import index_pairs, numbered_paragraphs, parts_in_turn
 from app.lift.presets import PRESETS
@@ -52,6 +53,6 @@ def test_a_summary_holds_nothing_that_no_database_keeps(
     said = llama.tokenize("One\0 two\0three")
     monkeypatch.setattr(passage_index, "generate", lambda *_: [said, said])
 
-    (tries,) = index_pairs(llama, TEXT, PRESETS["quick"], 2, Earlier())
+    (tries,) = index_pairs(llama, TEXT, [Span(0, len(TEXT))], PRESETS["quick"], 2, Earlier())
 
     assert all("One two three" in pair.question for pair in tries.pairs)

@@ -11,10 +11,8 @@ from torch import nn
 
 from app.lift import lessons, passage_index, synthesis
 from app.lift.adapter import Lifted, write_reader
-from app.lift.auxiliary import synthesise
 from app.lift.base_model import BaseModel
 from app.lift.config import AuxiliaryTask, MemoryKind, MethodConfig, Objective
-from app.lift.earlier import Earlier
 from app.lift.elsewhere import Passage
 from app.lift.errors import CheckpointError
 from app.lift.examples import ExampleGroup
@@ -26,7 +24,7 @@ from app.lift.teacher import Teacher
 from app.lift.trainer import plan_steps
 from tests.lift.conftest import TEXT
 from tests.lift.observers import Keeper, Recorder
-from tests.lift.some_pairs import LONG_TEXT, some_pairs
+from tests.lift.some_pairs import LONG_TEXT, some_pairs, write_all
 
 PARAGRAPHS = "\n\n".join(f"Paragraph {n}: Lamp {n} was lit by day." for n in range(1, 6))
 SHORT_PASSAGES = tuple(
@@ -136,10 +134,8 @@ def test_pairs_in_pieces_equal_pairs_in_one_go(
     """Ended at every batch: the same sentences are tried, in the same company."""
     method = replace(small, auxiliary_task=task, num_qa_pairs=14, num_held_back_pairs=4)
     at_once, keeper = Recorder(), Keeper(tmp_path)
-    whole = synthesise(llama, text, len(text), method, at_once, Earlier())
-    pieces = keeper.in_pieces(
-        lambda: synthesise(llama, text, len(text), method, keeper, keeper.earlier)
-    )
+    whole = write_all(llama, text, method, at_once)
+    pieces = keeper.in_pieces(lambda: write_all(llama, text, method, keeper, keeper.earlier))
 
     assert keeper.lifts == len(at_once.num_tried) > 2
     assert pieces == whole == at_once.pairs
@@ -149,7 +145,7 @@ def test_pairs_in_pieces_equal_pairs_in_one_go(
 def test_a_batch_that_gave_no_pair_is_told(llama: BaseModel, small: MethodConfig) -> None:
     """A random model's junk is dropped; a lift that goes on need not try it again."""
     recorder = Recorder()
-    pairs = synthesise(llama, TEXT, len(TEXT), small, recorder, Earlier())
+    pairs = write_all(llama, TEXT, small, recorder)
 
     assert pairs == []
     assert recorder.num_tried == [2, 4, 5]

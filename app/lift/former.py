@@ -1,0 +1,68 @@
+"""The memory of an earlier text of a document, for a training on what has changed since.
+
+Only what is new is learnt, and some of the rest rehearsed, in smaller steps: larger ones make the
+memory forget what it holds. What a text no longer says stays in its memory.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+from app.lift.adapter import read_adapter, read_metadata
+from app.lift.base_model import BaseModel
+from app.lift.changes import Span, share_new, spans_to_study
+from app.lift.config import LEAST_LEARNING_RATE, MethodConfig
+from app.lift.errors import AdapterError, FormerError
+from app.lift.files import file_sha256
+from app.lift.kinds import DocumentMemory, form_of
+
+_MOST_NEW = 0.5  # with more, a training anew costs little more and gives a better memory
+_LEAST_CHARACTERS = 9_000  # some dozens of steps: fewer would not carry a single new sentence
+_LEARNING_RATE_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A memory that fits a base model and a document's settings, and the text that it is of."""
+
+    memory: DocumentMemory
+    sha256: str
+    """Of its file."""
+    text: str
+
+    def start(self) -> DocumentMemory:
+        """Return a copy in float32 for the changed text to train on."""
+        return deepcopy(self.memory).float().requires_grad_(True)
+
+    def spans_to_study(self, text: str, method: MethodConfig) -> list[Span]:
+        """Return the stretches of the changed text that are learnt; the same seed, the same."""
+        return spans_to_study(self.text, text, _LEAST_CHARACTERS, Random(method.seed))
+
+    def settings(self, method: MethodConfig) -> MethodConfig:
+        """Return the settings of a training that starts from this memory."""
+        rate = max(method.learning_rate * _LEARNING_RATE_SHARE, LEAST_LEARNING_RATE)
+        return replace(method, learning_rate=rate)
+
+
+def load_former(
+    path: Path, former_text: str, text: str, base: BaseModel, method: MethodConfig
+) -> Former:
+    """Read the adapter at `path`, trained on `former_text`, to start the training on `text` from.
+
+    Raises:
+        FormerError: the file is damaged, of another base model or form, or too much of the text is
+            new; says which.
+        MemoryFormError: the settings ask for a memory that `base` cannot carry.
+    """
+    try:
+        metadata, sha256 = read_metadata(path), file_sha256(path)
+        for name, wanted in form_of(base, method).items():
+            if metadata.get(name) != wanted:
+                raise FormerError(f"its memory has {name} {metadata.get(name)!r}, not {wanted!r}")
+        former = Former(read_adapter(path, base, sha256), sha256, former_text)
+    except (OSError, AdapterError) as error:
+        raise FormerError(f"its memory cannot be used: {error}") from error
+    if (share := share_new(former_text, text)) > _MOST_NEW:
+        raise FormerError(f"{share:.0%} of the text is new to it")
+    return former
