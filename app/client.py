@@ -88,12 +88,15 @@ class Client:
         options: Mapping[str, Any] | None = None,
         priority: int = 0,
         duplicate: bool = False,
+        starts_from: str | None = None,
     ) -> str:
         """Send a document and return its id; what is left out is the server's default.
 
         The same file with the same settings has the id that it had, unless it is a `duplicate`.
+        With `starts_from`, only what has changed since that document is learnt.
         """
         fields = {"title": title, "preset": preset, "options": json.dumps(options or {})}
+        fields["starts_from"] = starts_from
         fields["priority"] = str(priority) if priority else None  # older servers know none
         fields["duplicate"] = "true" if duplicate else None  # nor this
         response = self._call(

@@ -99,6 +99,9 @@ class DocumentView(BaseModel):
     preset: str
     priority: int
     device_kind: str | None = Field(description="The kind of device that it waits for; null: any")
+    starts_from: str | None = Field(
+        description="The document of which it is a changed text; it may be gone since"
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -186,6 +189,7 @@ def _document_fields(overview: Overview, now: datetime) -> dict[str, Any]:
         "preset": job.preset,
         "priority": job.priority,
         "device_kind": job.device_kind,
+        "starts_from": document.starts_from,
         "created_at": document.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,

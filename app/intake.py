@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import documents, jobs, limits, method_settings
+from app import documents, errors, jobs, limits, method_settings
 from app.callers import Caller
 from app.clock import new_id
 from app.db import after_commit, after_rollback
@@ -39,6 +39,8 @@ class Upload:
     device_kind: str | None = None
     duplicate: bool = False
     """Whether it becomes one more document although there is the same one already."""
+    starts_from: str | None = None
+    """The document of which it is a changed text."""
 
 
 class Taken(NamedTuple):
@@ -59,7 +61,7 @@ def create(
 
     Raises:
         ApiError: the document is too large or of no use; a preset or option is unknown; the store
-            has no room for it, or its owner has none.
+            has no room for it, or its owner has none; what it starts from has no memory.
         StoreError: the store cannot be reached.
     """
     kept = keep(session, store, caller, upload, max_bytes, now)
@@ -85,15 +87,16 @@ def keep(
     document_id = new_id("doc")
     after_rollback(session, partial(documents.discard, store, document_id))
     stored = save_content(store, source_key(document_id), upload.content)
-    fingerprint = None if upload.duplicate else fingerprint_of(stored.sha256, method, filename)
+    decides = (stored.sha256, method, filename, upload.starts_from)
     document = Document(
         id=document_id,
         title=upload.title or title_of(filename, text),
         filename=filename,
-        fingerprint=fingerprint,
+        fingerprint=None if upload.duplicate else fingerprint_of(*decides),
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
         owner=caller.owner,
+        starts_from=upload.starts_from,
         created_at=now,
     )
     return Kept(upload, method, document)
@@ -106,6 +109,7 @@ def queue(session: Session, store: Store, caller: Caller, kept: Kept, now: datet
     if same := _add_unless_known(session, document):
         after_commit(session, partial(documents.discard, store, document.id))
         return Taken(same, is_new=False)
+    _require_start(session, document)
     limits.require_room(session, caller, document)
     limits.require_training(session, caller, now)
     return Taken(_queue(session, document, upload, method, now), is_new=True)
@@ -132,6 +136,18 @@ def _add_unless_known(session: Session, document: Document) -> Overview | None:
                 return same  # else it was deleted a moment ago
         else:
             return None
+
+
+def _require_start(session: Session, document: Document) -> None:
+    if document.starts_from is None:
+        return
+    former = documents.get(session, document.owner, document.starts_from)
+    if former.adapter is None:
+        raise errors.DocumentNotReadyError(
+            f"starts_from names {document.starts_from!r}, which has no memory to start from: its "
+            f"status is {former.job.state}; wait until it is ready, or leave starts_from out",
+            document_status=former.job.state,
+        )
 
 
 def _queue(

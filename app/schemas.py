@@ -28,6 +28,16 @@ class _Order(_Request):
     )
 
 
+StartsFrom = Annotated[
+    str | None,
+    Field(
+        max_length=30,
+        description="Id of a document with a memory of which this is a changed or longer text: "
+        "only what has changed is learnt, from that memory on; where it cannot be, all is",
+    ),
+]
+
+
 class _Intake(_Order):
     duplicate: Flag = Field(
         False,
@@ -51,6 +61,7 @@ class UploadFields(ArchiveFields):
     """What may stand beside the file of a multipart upload."""
 
     title: Title | None = None
+    starts_from: StartsFrom = None
 
 
 class TextUpload(_Intake):
@@ -60,6 +71,7 @@ class TextUpload(_Intake):
     title: Title | None = None
     preset: Preset | None = None
     options: dict[str, Any] = Field(default_factory=dict, description="Method options")
+    starts_from: StartsFrom = None
 
 
 class Relift(_Order):

@@ -31,6 +31,7 @@ from workers.parsing import parse_document
 from workers.patience import write_patiently
 from workers.publishing import publish
 from workers.reporter import Reporter
+from workers.starting import find_former
 
 if TYPE_CHECKING:
     from app.lift.adapter import Lifted
@@ -99,13 +100,15 @@ def _train(parts: Parts, lease: Lease, document: Document, job: Job, reporter: R
         *(parts.database, parts.store, lease, document, reporter),
         with_recognition=parts.settings.ocr == "on",
     )
-    lifted = _lift(parts, lease, job, text, reporter)
+    lifted = _lift(parts, lease, document, job, text, reporter)
     report = measure(parts.database, parts.store, document, text, lifted, reporter)
     reporter.stage_started("publish", 1, "adapter")
     publish(parts.database, parts.store, lease, document, job, lifted, asdict(report))
 
 
-def _lift(parts: Parts, lease: Lease, job: Job, text: str, reporter: Reporter) -> "Lifted":
+def _lift(
+    parts: Parts, lease: Lease, document: Document, job: Job, text: str, reporter: Reporter
+) -> "Lifted":
     from app.lift.pipeline import lift_document
     from app.lift.reader import load_reader
 
@@ -113,16 +116,17 @@ def _lift(parts: Parts, lease: Lease, job: Job, text: str, reporter: Reporter) -
     method = MethodConfig(**job.method)
     named = parts.settings.reader
     reader = load_reader(named, base, method) if named else None
+    former = find_former(parts.database, parts.store, document, text, base, method, reporter)
     with parts.database.reading() as session:
         left = attempts.find_left(session, lease)
     with brought_here(parts.store, left.checkpoint_key) as checkpoint:
         earlier = Earlier(left.pairs, left.pairs_tried, checkpoint)
         try:
-            return lift_document(text, base, method, reporter, reader, earlier)
+            return lift_document(text, base, method, reporter, reader, earlier, former)
         except CheckpointError as error:
             reporter.told(f"The training begins anew: {error}.")
             anew = Earlier(left.pairs, left.pairs_tried)
-            return lift_document(text, base, method, reporter, reader, anew)
+            return lift_document(text, base, method, reporter, reader, anew, former)
 
 
 def _fail(parts: Parts, lease: Lease, failure: Failure) -> None:

@@ -21,6 +21,10 @@ def upload(
     duplicate: Annotated[
         bool, typer.Option("--duplicate", help="One more, though the same was sent before.")
     ] = False,
+    starts_from: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Document that this is a changed text of."),
+    ] = None,
     wait: Wait = True,
     url: Url = None,
 ) -> None:
@@ -38,6 +42,7 @@ def upload(
                 options=options,
                 priority=priority,
                 duplicate=duplicate,
+                starts_from=starts_from,
             )
         out.print(f"document {document_id}", highlight=False)
         if wait:

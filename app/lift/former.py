@@ -14,7 +14,6 @@ from app.lift.base_model import BaseModel
 from app.lift.changes import Span, share_new, spans_to_study
 from app.lift.config import LEAST_LEARNING_RATE, MethodConfig
 from app.lift.errors import AdapterError, FormerError
-from app.lift.files import file_sha256
 from app.lift.kinds import DocumentMemory, form_of
 
 _MOST_NEW = 0.5  # with more, a training anew costs little more and gives a better memory
@@ -46,9 +45,11 @@ class Former:
 
 
 def load_former(
-    path: Path, former_text: str, text: str, base: BaseModel, method: MethodConfig
+    path: Path, sha256: str, former_text: str, text: str, base: BaseModel, method: MethodConfig
 ) -> Former:
     """Read the adapter at `path`, trained on `former_text`, to start the training on `text` from.
+
+    `sha256` is what the file's hash has to be.
 
     Raises:
         FormerError: the file is damaged, of another base model or form, or too much of the text is
@@ -56,7 +57,7 @@ def load_former(
         MemoryFormError: the settings ask for a memory that `base` cannot carry.
     """
     try:
-        metadata, sha256 = read_metadata(path), file_sha256(path)
+        metadata = read_metadata(path)
         for name, wanted in form_of(base, method).items():
             if metadata.get(name) != wanted:
                 raise FormerError(f"its memory has {name} {metadata.get(name)!r}, not {wanted!r}")

@@ -32,6 +32,9 @@ class Document(Base):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     """SHA-256 of its bytes and its settings: uploaded again, it is this document. Null for those
     that were uploaded as one more copy, and for older ones."""
+    starts_from: Mapped[str | None] = mapped_column(String(30))
+    """The document of which this is a changed text, whose memory its training starts from; it may
+    be gone since."""
     num_characters: Mapped[int | None] = mapped_column(BigInteger)
     """Length of the text; null until it was parsed."""
     num_tokens: Mapped[int | None] = mapped_column(BigInteger)

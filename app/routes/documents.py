@@ -44,7 +44,7 @@ _FILE = {"type": "string", "format": "binary"}
     response_model=DocumentView,
     responses={
         200: {"model": DocumentView, "description": "The same was uploaded before: this is it"},
-        **problem_responses(400, 403, 409, 413, 415, 422, 503),
+        **problem_responses(400, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra=describe_upload(),
 )

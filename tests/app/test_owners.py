@@ -174,6 +174,18 @@ def test_document_that_strangers_call_for_holds_something(
     assert "stage" in events or "done" in events
 
 
+def test_strangers_document_is_no_start_for_a_changed_text(
+    client: TestClient, ann: dict[str, str], eve: dict[str, str], document_id: str
+) -> None:
+    """It is refused as one that is not there; its owner may start from it."""
+    body = {"text": "Another text.", "starts_from": document_id}
+    refused = client.post("/documents", json=body, headers=eve)
+    granted = client.post("/documents", json=body, headers=ann)
+
+    assert (refused.status_code, refused.json()["code"]) == (404, "document_not_found")
+    assert granted.status_code == 202
+
+
 def test_no_operation_shows_another_owners_document(
     app: FastAPI, client: TestClient, ann: dict[str, str], eve: dict[str, str], document_id: str
 ) -> None:

@@ -66,6 +66,18 @@ def test_upload_asks_for_one_more_copy_only_if_told_to(played: PlayedServer, fil
     assert b'name="duplicate"\r\n\r\ntrue\r\n' in copy
 
 
+def test_upload_says_of_what_it_is_a_changed_text(played: PlayedServer, file: str) -> None:
+    """Only if it is told to: older servers know no such field."""
+    played.play("POST /documents", {"id": "d2"}, status=202)
+
+    lift("upload", file, "--no-wait", "--url", played.url)
+    lift("upload", file, "--no-wait", "--starts-from", "d1", "--url", played.url)
+
+    plain, changed = (body for _, body in played.requests)
+    assert b"starts_from" not in plain
+    assert b'name="starts_from"\r\n\r\nd1\r\n' in changed
+
+
 @pytest.mark.parametrize(
     ("option", "sent"),
     [("num_qa_pairs=3", b'{"num_qa_pairs": 3}'), ("name=word", b'{"name": "word"}')],

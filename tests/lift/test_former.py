@@ -12,6 +12,7 @@ from app.lift.adapter import write_adapter
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
 from app.lift.errors import FormerError
+from app.lift.files import file_sha256
 from app.lift.former import Former, load_former
 from app.lift.memory import GatedMemory
 from app.lift.pipeline import lift_document
@@ -48,7 +49,7 @@ def adapter(tmp_path: Path, llama: BaseModel, method: MethodConfig) -> Path:
 
 
 def load(path: Path, base: BaseModel, method: MethodConfig, text: str = CHANGED) -> Former:
-    return load_former(path, LONG_TEXT, text, base, method)
+    return load_former(path, file_sha256(path), LONG_TEXT, text, base, method)
 
 
 def weights(memory: object) -> torch.Tensor:
@@ -142,10 +143,11 @@ def test_damaged_file_is_refused(
     llama: BaseModel, method: MethodConfig, adapter: Path, damage: Callable[[Path], object]
 ) -> None:
     """Or one that is gone."""
+    sha256 = file_sha256(adapter)
     damage(adapter)
 
     with pytest.raises(FormerError, match=r"^its memory cannot be used: "):
-        load(adapter, llama, method)
+        load_former(adapter, sha256, LONG_TEXT, CHANGED, llama, method)
 
 
 def test_memory_of_another_base_model_is_refused(method: MethodConfig, adapter: Path) -> None:
