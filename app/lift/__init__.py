@@ -4,8 +4,8 @@ Read in this order: `config` (settings), `segments` (text cut into tokens), `pro
 model is shown), `synthesis` and `pair_writing` (question/answer pairs), `examples` (what is
 supervised), `memory` (Gated Memory and how it is plugged in), `two_stages` (the paper's plan of
 training), `lessons` (ours), `trainer`, `checkpoint` (a training that goes on later), `adapter` (the
-file), `pipeline` (all of it on one screen), `relevance` (which questions read a memory),
-`generation` (answering).
+file), `former` (a text that has changed), `pipeline` (all of it on one screen), `relevance` (which
+questions read a memory), `generation` (answering).
 
 Axes in comments: B batch, T tokens, H query heads, D head size, E inner size of the memory.
 """
