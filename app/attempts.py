@@ -130,6 +130,22 @@ def forget_work(session: Session, lease: Lease) -> None:
     session.execute(delete(QAPairRow).where(QAPairRow.job_id == lease.job_id))
 
 
+def settle_start(session: Session, lease: Lease, sha256: str) -> str | None:
+    """Note the memory that an attempt starts from, empty for none.
+
+    What earlier attempts left from another start is forgotten: it was of other stretches of the
+    text. Returns the key of their checkpoint, of use to nobody now.
+    """
+    hold(session, lease)
+    left = select(Job.start_sha256, Job.checkpoint_key).where(Job.id == lease.job_id)
+    before, checkpoint_key = session.execute(left).one()
+    change_own(session, lease, start_sha256=sha256)
+    if before in (None, sha256):
+        return None
+    forget_work(session, lease)
+    return str(checkpoint_key) if checkpoint_key else None
+
+
 def find_left(session: Session, lease: Lease) -> Left:
     """Return what earlier attempts at the job have left."""
     job = session.scalars(select(Job).where(Job.id == lease.job_id)).one()

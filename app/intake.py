@@ -20,7 +20,7 @@ from app.documents import Overview
 from app.fingerprints import fingerprint_of
 from app.job_order import find_positions
 from app.lift.config import MethodConfig
-from app.models import Document
+from app.models import Document, JobState
 from app.storage import Store, source_key
 from app.upload_checks import check_content, save_content
 from app.upload_names import clean_filename, title_of
@@ -145,9 +145,15 @@ def _require_start(session: Session, document: Document) -> None:
     if former.adapter is None:
         raise errors.DocumentNotReadyError(
             f"starts_from names {document.starts_from!r}, which has no memory to start from: its "
-            f"status is {former.job.state}; wait until it is ready, or leave starts_from out",
+            f"status is {former.job.state}; {_until_ready(former.job.state)}, or leave starts_from "
+            "out",
             document_status=former.job.state,
         )
+
+
+def _until_ready(state: str) -> str:
+    over = state in (JobState.FAILED, JobState.CANCELLED)
+    return "retry its training" if over else "wait until it is ready"
 
 
 def _queue(

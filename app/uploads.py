@@ -19,7 +19,8 @@ from app.schemas import ArchiveFields, TextUpload, UploadFields
 
 _MULTIPART = "multipart/form-data"
 _JSON = "application/json"
-_ASKED = [field.name for field in dataclasses.fields(Upload) if field.name != "content"]
+_APART = ("content", "starts_from")
+_ASKED = [field.name for field in dataclasses.fields(Upload) if field.name not in _APART]
 _log = structlog.get_logger()
 
 
@@ -61,11 +62,16 @@ async def read_archive(request: Request, default_preset: str) -> AsyncIterator[U
 
 
 def asked_of(upload: Upload) -> list[Any]:
-    """Return all that an upload asks for, as JSON: its content stands there as a hash."""
+    """Return all that an upload asks for, as JSON: its content stands there as a hash.
+
+    A wish that older servers did not know is left out where it was not made: the same request is
+    the same before and after an update.
+    """
     file: Any = upload.content  # whatever came can be read into a buffer
     content = hashlib.file_digest(file, "sha256").hexdigest()
     upload.content.seek(0)
-    return [content, *(getattr(upload, name) for name in _ASKED)]
+    asked = [content, *(getattr(upload, name) for name in _ASKED)]
+    return asked if upload.starts_from is None else [*asked, upload.starts_from]
 
 
 def describe_upload() -> dict[str, Any]:

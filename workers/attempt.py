@@ -31,7 +31,7 @@ from workers.parsing import parse_document
 from workers.patience import write_patiently
 from workers.publishing import publish
 from workers.reporter import Reporter
-from workers.starting import find_former
+from workers.starting import settle_former
 
 if TYPE_CHECKING:
     from app.lift.adapter import Lifted
@@ -116,7 +116,9 @@ def _lift(
     method = MethodConfig(**job.method)
     named = parts.settings.reader
     reader = load_reader(named, base, method) if named else None
-    former = find_former(parts.database, parts.store, document, text, base, method, reporter)
+    former = settle_former(
+        *(parts.database, parts.store, lease, document, text, base, method), reporter
+    )
     with parts.database.reading() as session:
         left = attempts.find_left(session, lease)
     with brought_here(parts.store, left.checkpoint_key) as checkpoint:

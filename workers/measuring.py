@@ -6,7 +6,8 @@ Imports torch with the first measurement, not before.
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.lift.errors import AdapterError, LiftError
@@ -51,17 +52,21 @@ def _other_memory(
 ) -> "DocumentMemory | None":
     """Return the memory of the last other document that was trained; None without one.
 
-    A second upload of the same bytes is no other document.
+    A second upload of the same bytes is no other document, nor is an earlier text of this one, or
+    what came of such a text.
     """
     from app.lift.adapter import read_adapter
 
-    others = (
-        select(Adapter)
-        .join(Document, Document.id == Adapter.document_id)
-        .where(Document.sha256 != document.sha256)
-        .where(Adapter.base_fingerprint == lifted.base.fingerprint)
-    )
     with database.reading() as session:
+        family = _family(session, document)
+        others = (
+            select(Adapter)
+            .join(Document, Document.id == Adapter.document_id)
+            .where(Document.sha256 != document.sha256)
+            .where(Document.id.not_in(family))
+            .where(or_(Document.starts_from.is_(None), Document.starts_from.not_in(family)))
+            .where(Adapter.base_fingerprint == lifted.base.fingerprint)
+        )
         newest = session.scalars(others.order_by(Adapter.id.desc()).limit(1)).first()
     if newest is None:
         return None
@@ -71,3 +76,12 @@ def _other_memory(
     except (AdapterError, OSError) as error:  # it may have been deleted meanwhile
         _log.warning("other_memory_unusable", document_id=newest.document_id, error=str(error))
         return None
+
+
+def _family(session: Session, document: Document) -> list[str]:
+    """Return a document and those that it is a changed text of, one after another."""
+    family, former = [document.id], document.starts_from
+    while former is not None and former not in family:
+        family.append(former)
+        former = session.scalar(select(Document.starts_from).where(Document.id == former))
+    return family

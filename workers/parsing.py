@@ -31,7 +31,7 @@ def parse_document(
         IngestError: the document cannot be read.
     """
     reporter.stage_started("parse", 1, "document")
-    text = _earlier_text(store, document)
+    text = earlier_text(store, document)
     if text is None:
         parsed = parse(store, document, with_recognition=with_recognition)
         _tell_left_out(parsed, reporter)
@@ -41,7 +41,8 @@ def parse_document(
     return text
 
 
-def _earlier_text(store: Store, document: Document) -> str | None:
+def earlier_text(store: Store, document: Document) -> str | None:
+    """Return the text that a document was parsed to; None if it is not there, or not whole."""
     if document.num_characters is None:
         return None
     try:

@@ -12,7 +12,6 @@ from app.lift.base_model import BaseModel
 from app.lift.changes import Span
 from app.lift.config import AuxiliaryTask, MethodConfig
 from app.lift.earlier import Earlier
-from app.lift.examples import TrainingData
 from app.lift.observer import Observer, QAPair, Stage, Tries
 from app.lift.passage_index import index_pairs
 from app.lift.synthesis import question_pairs
@@ -27,13 +26,14 @@ _WRITERS: Mapping[AuxiliaryTask, Writer] = MappingProxyType(
 
 def synthesise(
     base: BaseModel,
-    data: TrainingData,
+    text: str,
     spans: Sequence[Span],
+    num_tokens: int,
     method: MethodConfig,
     observer: Observer,
     earlier: Earlier,
 ) -> list[QAPair]:
-    """Write the pairs that `method` asks for about these spans of a document.
+    """Write the pairs that `method` asks for about spans of a text, of `num_tokens` tokens.
 
     Fewer come back from spans that are too short. What comes beyond the pairs to train on is held
     back, up to `num_held_back_pairs`: of places drawn at random, the last ones. Those that were
@@ -42,12 +42,12 @@ def synthesise(
     Raises:
         DocumentError: the text is not of the form that the auxiliary task needs.
     """
-    to_train = num_training_pairs(data.num_studied_tokens, method)
+    to_train = num_training_pairs(num_tokens, method)
     wanted = to_train + method.num_held_back_pairs
     pairs, num_tried = list(earlier.pairs), earlier.num_tried
     observer.stage_started(Stage.SYNTHESISE, wanted, "pairs", len(pairs))
     write = _WRITERS[method.auxiliary_task]
-    for tries in write(base, data.text, spans, method, wanted, earlier) if wanted else ():
+    for tries in write(base, text, spans, method, wanted, earlier) if wanted else ():
         numbered = enumerate(tries.pairs, start=len(pairs))
         written = [replace(pair, is_held_back=number >= to_train) for number, pair in numbered]
         pairs += written

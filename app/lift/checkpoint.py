@@ -26,7 +26,7 @@ from app.lift.files import appearing_whole
 from app.lift.kinds import DocumentMemory, form_of
 from app.lift.observer import StepMetrics
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 """Another one for each change of the file, and of what the steps of a training show or compute."""
 _OPTIMIZER_KEYS = ("exp_avg", "exp_avg_sq", "step")
 _ANEW = "train anew without it"
@@ -134,7 +134,7 @@ def identity_of(
         "method": json.dumps(asdict(method)),
         "text_sha256": _sha256([data.text for data in studied]),
         "pairs_sha256": _sha256(pairs),
-        "learnt_sha256": _sha256([list(map(list, data.studied)) for data in studied]),
+        "stretches_sha256": _sha256([list(map(list, data.stretches)) for data in studied]),
         "start_sha256": start_sha256 or "",
     }
 

@@ -80,11 +80,6 @@ class TrainingData:
         """The stretches of tokens that are learnt."""
         return self.stretches or [self.tokens]
 
-    @property
-    def num_studied_tokens(self) -> int:
-        """Tokens of what is learnt."""
-        return sum(map(len, self.studied))
-
 
 def recitation_groups(
     base: Speaker,

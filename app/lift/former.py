@@ -1,7 +1,7 @@
 """The memory of an earlier text of a document, for a training on what has changed since.
 
-Only what is new is learnt, and some of the rest rehearsed, in smaller steps: larger ones make the
-memory forget what it holds. What a text no longer says stays in its memory.
+Only what is new is learnt, with some of the rest where that is little, in smaller steps: larger
+ones make the memory forget what it holds. What a text no longer says stays in its memory.
 """
 
 from copy import deepcopy
@@ -11,32 +11,33 @@ from random import Random
 
 from app.lift.adapter import read_adapter, read_metadata
 from app.lift.base_model import BaseModel
-from app.lift.changes import Span, share_new, spans_to_study
+from app.lift.changes import Span, length_of, new_spans, with_rehearsal
 from app.lift.config import LEAST_LEARNING_RATE, MethodConfig
 from app.lift.errors import AdapterError, FormerError
 from app.lift.kinds import DocumentMemory, form_of
 
 _MOST_NEW = 0.5  # with more, a training anew costs little more and gives a better memory
-_LEAST_CHARACTERS = 9_000  # some dozens of steps: fewer would not carry a single new sentence
+_LEAST_CHARACTERS = 6_000  # two dozen steps of `balanced`: fewer would not carry one new sentence
 _LEARNING_RATE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """A memory that fits a base model and a document's settings, and the text that it is of."""
+    """A memory that fits a base model and a document's settings, and what its text lacks."""
 
     memory: DocumentMemory
     sha256: str
     """Of its file."""
-    text: str
+    new: tuple[Span, ...]
+    """What is new in the changed text."""
 
     def start(self) -> DocumentMemory:
         """Return a copy in float32 for the changed text to train on."""
         return deepcopy(self.memory).float().requires_grad_(True)
 
-    def spans_to_study(self, text: str, method: MethodConfig) -> list[Span]:
+    def to_study(self, text: str, method: MethodConfig) -> list[Span]:
         """Return the stretches of the changed text that are learnt; the same seed, the same."""
-        return spans_to_study(self.text, text, _LEAST_CHARACTERS, Random(method.seed))
+        return with_rehearsal(self.new, text, _LEAST_CHARACTERS, Random(method.seed))
 
     def settings(self, method: MethodConfig) -> MethodConfig:
         """Return the settings of a training that starts from this memory."""
@@ -61,9 +62,10 @@ def load_former(
         for name, wanted in form_of(base, method).items():
             if metadata.get(name) != wanted:
                 raise FormerError(f"its memory has {name} {metadata.get(name)!r}, not {wanted!r}")
-        former = Former(read_adapter(path, base, sha256), sha256, former_text)
-    except (OSError, AdapterError) as error:
+        memory = read_adapter(path, base, sha256)
+    except AdapterError as error:
         raise FormerError(f"its memory cannot be used: {error}") from error
-    if (share := share_new(former_text, text)) > _MOST_NEW:
-        raise FormerError(f"{share:.0%} of the text is new to it")
-    return former
+    new = new_spans(former_text, text)
+    if (share := length_of(new) / max(1, len(text))) > _MOST_NEW:
+        raise FormerError(f"{share:.0%} of the text is new, or stands between what is")
+    return Former(memory, sha256, tuple(new))

@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from random import Random
 
 from app.lift.base_model import BaseModel
-from app.lift.changes import Span, is_within
+from app.lift.changes import Span, overlaps
 from app.lift.config import MethodConfig
 from app.lift.earlier import Earlier
 from app.lift.errors import DocumentError
@@ -46,7 +46,7 @@ def index_pairs(
 ) -> Iterator[Tries]:
     """Write `num_pairs` pairs over the paragraphs in random order; yields them by the batch.
 
-    Only paragraphs that begin in these spans of the text. One that comes round again is summarised
+    Only paragraphs with something of these spans. One that comes round again is summarised
     by another half of it. What `earlier` tried is passed over.
 
     Raises:
@@ -58,7 +58,9 @@ def index_pairs(
             "auxiliary_task passage-index needs a document of paragraphs that begin with "
             "'Paragraph 1:', 'Paragraph 2:' and so on: none begins so"
         )
-    asked_about = [each for each in paragraphs if is_within(each.start, spans)]
+    asked_about = [
+        each for each in paragraphs if overlaps(each.start, each.start + len(each.text), spans)
+    ]
     order = Random(method.seed).sample(asked_about, len(asked_about))
     asked = islice(parts_in_turn(order) if order else (), earlier.num_tried, num_pairs)
     while batch := list(islice(asked, _BATCH_ROWS)):

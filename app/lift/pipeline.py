@@ -6,7 +6,7 @@ from dataclasses import replace
 from app.lift.adapter import Lifted
 from app.lift.auxiliary import synthesise
 from app.lift.base_model import BaseModel
-from app.lift.changes import Span, is_within
+from app.lift.changes import Span, overlaps
 from app.lift.config import MethodConfig
 from app.lift.earlier import Earlier
 from app.lift.errors import DocumentError
@@ -43,11 +43,11 @@ def lift_document(
     """
     require_fit(base, method)
     earlier = earlier or Earlier()
-    spans = former.spans_to_study(text, method) if former else [Span(0, len(text))]
-    data = prepare(text, base, method, spans=spans)
+    data = prepare(text, base, method, spans=former.to_study(text, method) if former else None)
     observer.stage_started(Stage.SEGMENT, len(data.segments), "segments")
     observer.progressed(len(data.segments))
-    written = synthesise(base, data, spans, method, observer, earlier)
+    asked, num_tokens = _asked_about(base, data, former)
+    written = synthesise(base, text, asked, num_tokens, method, observer, earlier)
     pairs = [pair for pair in written if not pair.is_held_back]
     held_back = tuple(pair for pair in written if pair.is_held_back)
     data = replace(data, pairs=pairs)
@@ -68,30 +68,40 @@ def lift_document(
     )
 
 
+def _asked_about(
+    base: BaseModel, data: TrainingData, former: Former | None
+) -> tuple[Sequence[Span], int]:
+    """Return what pairs are written about, and its tokens: what the former memory has not met."""
+    if former is None:
+        return [Span(0, len(data.text))], len(data.tokens)
+    pieces = (data.text[span.start : span.end] for span in former.new)
+    return former.new, sum(len(base.tokenize(piece)) for piece in pieces)
+
+
 def prepare(
     text: str,
     base: BaseModel,
     method: MethodConfig,
     pairs: Sequence[QAPair] = (),
-    spans: Sequence[Span] = (),
+    spans: Sequence[Span] | None = None,
 ) -> TrainingData:
-    """Cut a text, or these spans of it, into what training shows; raises `DocumentError`."""
+    """Cut a text into what training shows of it; raises `DocumentError` if there is none.
+
+    With `spans`, only these are learnt, behind contexts of the whole.
+    """
     tokens = base.tokenize(text)
     if not tokens:
         raise DocumentError("the document holds no text")
-    whole = Span(0, len(text))
-    stretches = [
-        tokens if span == whole else base.tokenize(text[span.start : span.end])
-        for span in spans or [whole]
-    ]
-    size, stride = method.segment_tokens, method.stride_tokens
-    segments = [each for stretch in stretches for each in cut_segments(stretch, size, stride)]
     sentences = [
         sentence.line
         for sentence in split_sentences(text)
-        if is_full(sentence) and is_within(sentence.start, spans or [whole])
+        if is_full(sentence) and (spans is None or overlaps(sentence.start, sentence.end, spans))
     ]
-    return TrainingData(text, tokens, segments, pairs, sentences, stretches)
+    stretches = [base.tokenize(text[span.start : span.end]) for span in spans or ()]
+    data = TrainingData(text, tokens, [], pairs, sentences, list(filter(None, stretches)))
+    size, stride = method.segment_tokens, method.stride_tokens
+    segments = [each for stretch in data.studied for each in cut_segments(stretch, size, stride)]
+    return replace(data, segments=segments)
 
 
 def require_fit(base: BaseModel, method: MethodConfig) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import sentencex
 
 _MIN_WORDS = 6
-_MAX_CHARACTERS = 600  # more is a table or a list without full stops
+MOST_CHARACTERS = 600
+"""More is a table, code, or a list without full stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,6 @@ def is_full(sentence: Sentence) -> bool:
     """Tell whether a sentence says enough to be asked about or completed."""
     return (
         len(sentence.text.split()) >= _MIN_WORDS
-        and len(sentence.text) <= _MAX_CHARACTERS
+        and len(sentence.text) <= MOST_CHARACTERS
         and sentence.text[-1] in ".!?"
     )

@@ -11,7 +11,7 @@ from itertools import islice
 from random import Random
 
 from app.lift.base_model import BaseModel
-from app.lift.changes import Span, is_within
+from app.lift.changes import Span, overlaps
 from app.lift.config import MethodConfig
 from app.lift.earlier import Earlier
 from app.lift.observer import Tries
@@ -38,7 +38,7 @@ def question_pairs(
     """
     drafts = draft_passages(text, spans, method.qa_sentences, Random(method.seed))
     tried = islice(drafts, earlier.num_tried, num_pairs * method.qa_attempts)
-    missing = num_pairs - len(earlier.pairs)
+    missing = max(0, num_pairs - len(earlier.pairs))
     while batch := list(islice(tried, min(_BATCH_ROWS, missing))):
         written = list(write_pairs(base, batch, method.question_style))
         missing -= len(written)
@@ -53,7 +53,7 @@ def draft_passages(
     fit = [
         number
         for number, sentence in enumerate(sentences)
-        if is_full(sentence) and is_within(sentence.start, spans)
+        if is_full(sentence) and overlaps(sentence.start, sentence.end, spans)
     ]
     for index in random.sample(fit, len(fit)):
         first = max(0, index - random.randrange(passage_sentences))

@@ -96,6 +96,8 @@ class Job(Base):
     """Units that were done when the running attempt entered the stage: what it resumed from."""
     pairs_tried: Mapped[int] = mapped_column(server_default="0")
     """Places of the text that question/answer pairs were asked for; those after it are left."""
+    start_sha256: Mapped[str | None] = mapped_column(String(64))
+    """The memory that what was left started from; empty: none; null: nobody has said yet."""
     checkpoint_key: Mapped[str | None] = mapped_column(String(300))
     """Where the store has the state of the training, to go on from."""
     error_code: Mapped[str | None] = mapped_column(String(50))

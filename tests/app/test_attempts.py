@@ -31,6 +31,7 @@ WRITES: dict[str, Callable[[Session, Lease], None]] = {
     "replace_checkpoint": lambda session, lease: swallow(
         attempts.replace_checkpoint(session, lease, "key")
     ),
+    "settle_start": lambda session, lease: attempts.settle_start(session, lease, "a" * 64),
     "forget_work": lambda session, lease: attempts.forget_work(session, lease),
     "finish": lambda session, lease: jobs.finish(session, lease, ADAPTER, 1, NOON),
     "fail_attempt": lambda session, lease: jobs.fail_attempt(session, lease, CRASH, 3, NOON),

@@ -51,9 +51,21 @@ def test_id_beyond_all_measure_is_refused(client: TestClient) -> None:
     assert "starts_from" in answer.text
 
 
-@pytest.mark.parametrize("status", ["queued", "failed", "cancelled"])
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("queued", "wait until it is ready"),
+        ("failed", "retry its training"),
+        ("cancelled", "retry its training"),
+    ],
+)
 def test_document_without_a_memory_is_refused(
-    client: TestClient, database: Database, store: FolderStore, document_id: str, status: str
+    client: TestClient,
+    database: Database,
+    store: FolderStore,
+    document_id: str,
+    status: str,
+    advice: str,
 ) -> None:
     """The answer says what to do; nothing is taken in."""
     if status == "failed":
@@ -66,7 +78,7 @@ def test_document_without_a_memory_is_refused(
 
     assert (answer.status_code, problem["code"]) == (409, "document_not_ready")
     assert problem["document_status"] == status
-    assert f"its status is {status}; wait until it is ready, or leave" in problem["detail"]
+    assert f"its status is {status}; {advice}, or leave starts_from out" in problem["detail"]
     assert len(client.get("/documents").json()["data"]) == 1
 
 
@@ -105,3 +117,14 @@ def test_start_may_be_deleted_afterwards(client: TestClient, former_id: str) -> 
 
     assert (shown.status_code, shown.json()["starts_from"]) == (200, former_id)
     assert client.post("/documents", json=body).json()["id"] == shown.json()["id"]
+
+
+def test_idempotency_key_is_the_starts_too(client: TestClient, former_id: str) -> None:
+    """Another start under the same key is another request; none is what it was before."""
+    body, headers = {"text": "Its longer text."}, {"Idempotency-Key": "once"}
+    plain = client.post("/documents", json=body, headers=headers)
+    again = client.post("/documents", json=body, headers=headers)
+    other = client.post("/documents", json=body | {"starts_from": former_id}, headers=headers)
+
+    assert plain.json()["id"] == again.json()["id"]
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")

@@ -7,7 +7,6 @@ from app.lift.base_model import BaseModel
 from app.lift.changes import Span
 from app.lift.config import MethodConfig, QuestionStyle
 from app.lift.earlier import Earlier
-from app.lift.examples import TrainingData
 from app.lift.observer import Observer, QAPair
 from app.lift.pair_writing import Draft
 
@@ -37,6 +36,5 @@ def write_all(
     earlier: Earlier | None = None,
 ) -> list[QAPair]:
     """Have pairs written about the whole of a text."""
-    data = TrainingData(text, base.tokenize(text), [], [])
     spans = [Span(0, len(text))]
-    return synthesise(base, data, spans, method, observer, earlier or Earlier())
+    return synthesise(base, text, spans, len(text), method, observer, earlier or Earlier())

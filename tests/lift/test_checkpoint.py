@@ -200,9 +200,9 @@ def test_file_of_another_sort_is_refused(
 ) -> None:
     """A whole safetensors file that says nothing of being a checkpoint, or of another version."""
     whole = written.read_bytes()
-    written.write_bytes(whole.replace(b'"checkpoint_version":"1"', b'"checkpoint_version":"2"'))
+    written.write_bytes(whole.replace(b'"checkpoint_version":"2"', b'"checkpoint_version":"1"'))
 
-    refused(written, llama, method, identity, r"has checkpoint_version '2', this server reads '1'")
+    refused(written, llama, method, identity, r"has checkpoint_version '1', this server reads '2'")
 
 
 def test_checkpoint_of_another_base_model_is_refused(written: Path, method: MethodConfig) -> None:
@@ -251,6 +251,7 @@ def test_checkpoint_of_other_settings_is_refused(
         ({"text": TEXT + "."}, None, "text_sha256"),
         ({"pairs": []}, None, "pairs_sha256"),
         ({"pairs": [replace(PAIR, start=1)]}, None, "pairs_sha256"),
+        ({"stretches": [[1, 2, 3]]}, None, "stretches_sha256"),
         ({}, "a" * 64, "start_sha256"),
     ],
 )

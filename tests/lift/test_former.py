@@ -1,6 +1,5 @@
 """Training on what has changed in a text, from the memory of the text before."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +19,13 @@ from tests.lift.conftest import cached_base
 from tests.lift.observers import Keeper, Recorder
 from tests.lift.some_pairs import LONG_TEXT, some_pairs
 
-NEW = "A goat was tied to the gate of the tower by the clerk."
+NEW = (
+    "A goat was tied to the gate of the tower by the clerk. Nobody in the town saw who untied it. "
+    "It was found on the roof of the mill."
+)
 CHANGED = f"{LONG_TEXT} {NEW}"
 LEAST = 300
+NUMBERED = "\n\n".join(f"Paragraph {n}: Lamp {n} was lit. Nobody saw it." for n in range(1, 9))
 
 
 @pytest.fixture(params=["next-token", "distillation"])
@@ -39,12 +42,19 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthesis, "write_pairs", some_pairs)
 
 
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of memories that were trained."""
+    return tmp_path_factory.mktemp("adapters")
+
+
 @pytest.fixture
-def adapter(tmp_path: Path, llama: BaseModel, method: MethodConfig) -> Path:
+def adapter(adapters: Path, llama: BaseModel, method: MethodConfig) -> Path:
     """The memory of the text as it was before."""
-    path = tmp_path / "former.safetensors"
-    lifted = lift_document(LONG_TEXT, llama, method, Recorder())
-    write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
+    path = adapters / method.objective
+    if not path.exists():
+        lifted = lift_document(LONG_TEXT, llama, method, Recorder())
+        write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
     return path
 
 
@@ -64,12 +74,14 @@ def test_only_what_is_new_and_some_of_the_rest_is_learnt(
     start, whole, part = load(adapter, llama, method), Recorder(), Recorder()
     anew = lift_document(CHANGED, llama, method, whole)
     again = lift_document(CHANGED, llama, method, part, former=start)
-    spans = start.spans_to_study(CHANGED, method)
+    (new,) = start.new
 
     assert again.tokens_processed < 0.5 * anew.tokens_processed
     assert again.num_tokens == anew.num_tokens == len(CHANGED)
-    assert 0 < len(part.pairs) < len(whole.pairs)
-    assert all(any(span.start <= pair.start < span.end for span in spans) for pair in part.pairs)
+    (written,) = part.pairs
+    assert written.evidence in NEW
+    assert CHANGED[new.start : new.end] == NEW
+    assert len(whole.pairs) > 1
     assert again.former_sha256 == start.sha256
     assert anew.former_sha256 is None
 
@@ -119,8 +131,37 @@ def test_text_that_is_new_for_the_most_part_is_refused(
     """It is learnt anew at little more cost; the message tells how much."""
     longer = LONG_TEXT + " ".join(f"Goat number {n} was sold to the miller." for n in range(99))
 
-    with pytest.raises(FormerError, match=r"^6\d% of the text is new to it$"):
+    with pytest.raises(FormerError, match=r"^6\d% of the text is new, or stands between what is$"):
         load(adapter, llama, method, longer)
+
+
+def test_index_task_asks_about_paragraphs_that_have_changed(
+    llama: BaseModel, small: MethodConfig, tmp_path: Path
+) -> None:
+    """Also where only a part of one is new."""
+    method = replace(small, auxiliary_task="passage-index", num_qa_pairs=3)
+    lifted = lift_document(NUMBERED, llama, method, Recorder())
+    path, recorder = tmp_path / "numbered.safetensors", Recorder()
+    info = write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
+    text = NUMBERED.replace("Lamp 5 was lit. Nobody saw it.", "Lamp 5 was lit. Ann did.")
+    start = load_former(path, info.sha256, NUMBERED, text, llama, method)
+    lift_document(text, llama, method, recorder, former=start)
+
+    assert {pair.answer for pair in recorder.pairs} == {"Paragraph 5"}
+
+
+def test_text_without_anything_new_is_only_rehearsed(
+    llama: BaseModel, method: MethodConfig, adapter: Path
+) -> None:
+    """No pairs are written; the memory is trained a little on."""
+    recorder, shorter = Recorder(), LONG_TEXT[: LONG_TEXT.index("The roof")]
+    start = load(adapter, llama, method, shorter)
+    lifted = lift_document(shorter, llama, method, recorder, former=start)
+
+    assert start.new == ()
+    assert recorder.pairs == []
+    assert recorder.steps
+    assert lifted.num_tokens == len(shorter)
 
 
 @pytest.mark.parametrize(
@@ -138,19 +179,18 @@ def test_memory_of_another_form_is_refused(
         load(adapter, llama, replace(method, **change))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("x")])
 def test_damaged_file_is_refused(
-    llama: BaseModel, method: MethodConfig, adapter: Path, damage: Callable[[Path], object]
+    llama: BaseModel, method: MethodConfig, adapter: Path, tmp_path: Path
 ) -> None:
-    """Or one that is gone."""
-    sha256 = file_sha256(adapter)
-    damage(adapter)
+    """Its hash tells, whatever it holds."""
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(adapter.read_bytes()[:-1] + b"?")
 
-    with pytest.raises(FormerError, match=r"^its memory cannot be used: "):
-        load_former(adapter, sha256, LONG_TEXT, CHANGED, llama, method)
+    with pytest.raises(FormerError, match=r"^its memory cannot be used: .* is damaged"):
+        load_former(damaged, file_sha256(adapter), LONG_TEXT, CHANGED, llama, method)
 
 
 def test_memory_of_another_base_model_is_refused(method: MethodConfig, adapter: Path) -> None:
     """Its weights mean nothing there."""
-    with pytest.raises(FormerError, match=r"was trained on the base model|does not fit"):
+    with pytest.raises(FormerError, match=r"^its memory cannot be used: .* was trained on the"):
         load(adapter, cached_base("qwen3"), method)

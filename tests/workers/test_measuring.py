@@ -112,6 +112,28 @@ def test_control_is_the_newest_memory_of_another_text(
     assert report.with_other_memory is not None
 
 
+def test_former_texts_and_what_came_of_them_are_no_control(
+    sqlite: Database, store: Store, lifted: Lifted, tmp_path: Path
+) -> None:
+    """They know most of what this document says: a good memory would look like no gain."""
+    for number, former in enumerate([None, 0, 0, 1]):
+        path = tmp_path / str(number)
+        publish(sqlite, store, f"Text {number}.", lifted, path)
+        with sqlite.writing() as session:
+            newest = session.scalars(select(Document).order_by(Document.id.desc())).first()
+            texts = session.scalars(select(Document.id).order_by(Document.id)).all()
+            assert newest
+            newest.starts_from = None if former is None else texts[former]
+    document, job_id = upload(sqlite, store, TEXT)
+    lease = claim(sqlite, job_id)
+    document.starts_from = texts[1]
+    with reporter_of(sqlite, lease) as reporter:
+        report = measure(sqlite, store, document, TEXT, lifted, reporter)
+
+    assert report.num_pairs == 2
+    assert report.with_other_memory is None
+
+
 @pytest.mark.parametrize("harm", ["flip", "delete"])
 def test_unusable_control_is_left_out(
     sqlite: Database, store: Store, lifted: Lifted, tmp_path: Path, harm: str
