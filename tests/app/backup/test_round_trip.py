@@ -152,7 +152,8 @@ def test_older_schema_is_brought_up_to_date(
     any_empty.restore(tmp_path / "b.tar")
 
     (document,) = any_empty.tables()["documents"]
-    assert document == OLDER_DOCUMENT | {"filename": None, "fingerprint": None}
+    added = {"filename": None, "fingerprint": None, "starts_from": None}
+    assert document == OLDER_DOCUMENT | added
 
 
 def test_database_of_a_newer_version_is_left_alone(
