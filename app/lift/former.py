@@ -4,7 +4,6 @@ Only what is new is learnt, with some of the rest where that is little, in small
 ones make the memory forget what it holds. What a text no longer says stays in its memory.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -14,7 +13,8 @@ from app.lift.base_model import BaseModel
 from app.lift.changes import Span, length_of, new_spans, with_rehearsal
 from app.lift.config import LEAST_LEARNING_RATE, MethodConfig
 from app.lift.errors import AdapterError, FormerError
-from app.lift.kinds import DocumentMemory, form_of
+from app.lift.kinds import form_of
+from app.lift.start import Start
 
 _MOST_NEW = 0.5  # with more, a training anew costs little more and gives a better memory
 _LEAST_CHARACTERS = 6_000  # two dozen steps of `balanced`: fewer would not carry one new sentence
@@ -22,18 +22,11 @@ _LEARNING_RATE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
-    """A memory that fits a base model and a document's settings, and what its text lacks."""
+class Former(Start):
+    """The memory of an earlier text, and what that lacks."""
 
-    memory: DocumentMemory
-    sha256: str
-    """Of its file."""
     new: tuple[Span, ...]
     """What is new in the changed text."""
-
-    def start(self) -> DocumentMemory:
-        """Return a copy in float32 for the changed text to train on."""
-        return deepcopy(self.memory).float().requires_grad_(True)
 
     def to_study(self, text: str, method: MethodConfig) -> list[Span]:
         """Return the stretches of the changed text that are learnt; the same seed, the same."""

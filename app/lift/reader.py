@@ -5,7 +5,6 @@ documents is learnt once, in a file of the adapter's format. `pretuning.py` make
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +13,13 @@ from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
 from app.lift.errors import AdapterError, ReaderError
 from app.lift.files import file_sha256
-from app.lift.kinds import DocumentMemory, form_of
+from app.lift.kinds import form_of
+from app.lift.start import Start
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Start):
     """A reader that fits a base model and a document's settings."""
-
-    memory: DocumentMemory
-    sha256: str
-
-    def start(self) -> DocumentMemory:
-        """Return a copy in float32 for a document to train on."""
-        return deepcopy(self.memory).float().requires_grad_(True)
 
 
 def load_reader(path: Path, base: BaseModel, method: MethodConfig) -> Reader:

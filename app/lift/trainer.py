@@ -21,19 +21,16 @@ from app.lift.checkpoint import TrainingState, identity_of
 from app.lift.config import MethodConfig
 from app.lift.errors import TrainingError
 from app.lift.examples import ExampleGroup, TrainingData, TrainingRow
-from app.lift.former import Former
 from app.lift.kinds import DocumentMemory, empty_memory, form_of, new_memory
 from app.lift.lessons import lesson_steps
 from app.lift.losses import disturbance, example_losses, gate_loss
 from app.lift.observer import Observer, Stage, StepMetrics
-from app.lift.reader import Reader
+from app.lift.start import Start
 from app.lift.teacher import Teacher
 from app.lift.two_stages import two_stage_steps
 
 Plan = Callable[[], Iterator[list[TrainingRow]]]
 """Gives the rows of every optimiser step, the same at each call."""
-Start = Reader | Former
-"""What a training may start from."""
 _PLANS = MappingProxyType({"next-token": two_stage_steps, "distillation": lesson_steps})
 
 
@@ -108,7 +105,7 @@ def _memory_to_train(
 ) -> DocumentMemory:
     if checkpoint is not None:  # all weights come from there
         return empty_memory(base, form_of(base, method)).to_empty(device=base.device)
-    return new_memory(base, method) if start is None else start.start()
+    return new_memory(base, method) if start is None else start.copied()
 
 
 class _Step(NamedTuple):
