@@ -224,6 +224,6 @@ def test_missing_reader_is_refused(tmp_path: Path, llama: BaseModel, method: Met
 
 def test_reader_in_bfloat16_starts_in_float32(llama: BaseModel, make_memory: Callable) -> None:
     """Training keeps its weights in float32, whatever the base model computes in."""
-    start = Reader(make_memory(llama).bfloat16(), "sha").start()
+    start = Reader(make_memory(llama).bfloat16(), "sha").copied()
 
     assert {parameter.dtype for parameter in start.parameters()} == {torch.float32}
