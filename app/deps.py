@@ -118,13 +118,13 @@ def get_reader(services: ServicesDep) -> Iterator[Session]:
 
 async def get_upload(request: Request, services: ServicesDep) -> AsyncIterator[Upload]:
     """Give what the request uploads."""
-    async for upload in uploads.read_upload(request, services.settings.preset):
+    async with uploads.read_upload(request, services.settings.preset) as upload:
         yield upload
 
 
 async def get_archive(request: Request, services: ServicesDep) -> AsyncIterator[Upload]:
     """Give the archive that the request uploads."""
-    async for archive in uploads.read_archive(request, services.settings.preset):
+    async with uploads.read_archive(request, services.settings.preset) as archive:
         yield archive
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 import structlog
+from anyio import CancelScope
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -24,8 +25,9 @@ _ASKED = [field.name for field in dataclasses.fields(Upload) if field.name not i
 _log = structlog.get_logger()
 
 
+@asynccontextmanager
 async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Upload]:
-    """Give what was uploaded; a multipart file is open until the caller is done with it.
+    """Lend what was uploaded; a multipart file is open until the caller is done with it.
 
     Raises:
         UnsupportedContentTypeError: neither multipart nor JSON.
@@ -44,8 +46,9 @@ async def read_upload(request: Request, default_preset: str) -> AsyncIterator[Up
         )
 
 
+@asynccontextmanager
 async def read_archive(request: Request, default_preset: str) -> AsyncIterator[Upload]:
-    """Give an archive that was uploaded; it is open until the caller is done with it.
+    """Lend an archive that was uploaded; it is open until the caller is done with it.
 
     Raises:
         UnsupportedContentTypeError: it is not multipart.
@@ -110,7 +113,8 @@ async def _opened_form(request: Request) -> AsyncIterator[FormData]:
     try:
         yield form
     finally:
-        await form.close()
+        with CancelScope(shield=True):  # a file that is open stays so if nobody waits for its end
+            await form.close()
 
 
 def _media_type(request: Request) -> str:
