@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import attempts, jobs, leases
@@ -112,3 +112,9 @@ def get_job(database: Database, job_id: str) -> Job:
     """Read a job."""
     with database.reading() as session:
         return session.scalars(select(Job).where(Job.id == job_id)).one()
+
+
+def count(database: Database, table: type) -> int:
+    """Count a table's rows."""
+    with database.reading() as session:
+        return session.scalars(select(func.count()).select_from(table)).one()

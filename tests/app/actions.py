@@ -8,13 +8,15 @@ from sqlalchemy import select
 
 from app import attempts, jobs
 from app.db import Database
-from app.jobs import Failure
+from app.jobs import Failure, PublishedAdapter
 from app.leases import Lease
 from app.models import Job
 from app.storage import Store, checkpoint_key
 from tests.rows import NOON, parse
 
 ACTIONS = ("cancel", "retry", "relift")
+ADAPTER = PublishedAdapter("a" * 64, 10, "documents/x/adapters/a", "base", {"format": "1"})
+CRASH = Failure("trainer_died", "It was killed.", retryable=True)
 REFUSAL = Failure("document_refused", "It is too short.", retryable=False)
 
 

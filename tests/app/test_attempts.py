@@ -8,14 +8,12 @@ from sqlalchemy.orm import Session
 
 from app import attempts, jobs
 from app.db import Database
-from app.jobs import Failure, PublishedAdapter
 from app.leases import Lease, LeaseLostError
 from app.lift.observer import QAPair, StepMetrics
 from app.models import Adapter, Document, Event, Job, QAPairRow
+from tests.app.actions import ADAPTER, CRASH
 from tests.rows import MINUTE, NOON, add_job, claim, expire, get_job
 
-CRASH = Failure("trainer_died", "It was killed.", retryable=True)
-ADAPTER = PublishedAdapter("a" * 64, 10, "documents/x/adapters/a", "base", {"format": "1"})
 PAIR = QAPair("Who?", "Ada.", "Ada wrote it.", 5)
 METRICS = StepMetrics(1, 2.5, 0.1, 1e-3, 100)
 WRITES: dict[str, Callable[[Session, Lease], None]] = {

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
 from app import documents, intake
 from app.callers import Caller
@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.storage import StoredFile
 from app.storage.folder import FolderStore
 from tests.app.actions import do, fail
-from tests.rows import LOCAL, make_ready
+from tests.rows import LOCAL, count, make_ready
 
 
 def upload(
@@ -30,11 +30,6 @@ def upload(
     response: Response = client.post("/documents", files={"file": (name, content)}, data=fields)
     assert response.status_code in (200, 202), response.text
     return response
-
-
-def count(database: Database, table: type) -> int:
-    with database.reading() as session:
-        return session.scalars(select(func.count()).select_from(table)).one()
 
 
 def files(tmp_path: Path) -> list[Path]:

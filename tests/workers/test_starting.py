@@ -22,9 +22,8 @@ from app.storage import text_key
 from app.storage.folder import FolderStore
 from tests.lift.some_pairs import LONG_TEXT, some_pairs
 from tests.rows import LOCAL, claim
-from tests.workers.test_trainer import OPTIONS, Stopper, attempt, tiny_model, trainer_settings
+from tests.workers.attempts import OPTIONS, Stopper, attempt
 
-__all__ = ["tiny_model", "trainer_settings"]
 REASONS = {
     "document": "there is no document",
     "adapter": "its memory's file is gone or damaged",

@@ -11,37 +11,23 @@ import torch
 from safetensors.torch import load_file
 from sqlalchemy import select
 
-from app import documents, events, intake, jobs
+from app import documents, events, jobs
 from app.clock import utc_now
 from app.db import Database
 from app.documents import Overview
-from app.intake import Upload
-from app.leases import Lease
 from app.lift.adapter import Lifted, write_reader
-from app.lift.base_model import load_base_model
 from app.lift.kinds import new_memory
-from app.models import LOCAL_OWNER, Event, EventKind, JobState
+from app.models import Event, EventKind, JobState
 from app.settings import Settings
-from app.storage import open_store, source_key, text_key
+from app.storage import open_store, text_key
 from app.storage.folder import FolderStore
-from tests.rows import LOCAL, claim
-from tests.tiny import save_tiny_model, tiny_base
-from workers.attempt import Parts, run_attempt
-from workers.drain import Drain
+from tests.rows import claim
+from tests.tiny import tiny_base
+from tests.workers.attempts import OPTIONS, TEXT, Stopper, add, attempt, get
 from workers.supervisor import supervise
 from workers.tasks import TRAINER
 from workers.warm import WarmTrainer
 
-TEXT = "Ada Byron built the lighthouse of Port Amber in 1911. Its lamp is green.\r\n" * 12
-OPTIONS = {
-    "segment_tokens": 64,
-    "stride_tokens": 48,
-    "recitation_context_tokens": 32,
-    "window_tokens": 400,
-    "context_tokens": 100,
-    "num_qa_pairs": 0,
-    "joint_epochs": 0,
-}
 RESUMED: Mapping[str, Mapping[str, Any]] = {
     "next-token": {},
     "distillation": {
@@ -54,59 +40,6 @@ RESUMED: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Options of trainings that are interrupted."""
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny model."""
-    folder = tmp_path_factory.mktemp("tiny")
-    save_tiny_model(folder)
-    return folder
-
-
-@pytest.fixture
-def trainer_settings(
-    worker_settings: Settings, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Settings that name the tiny model, for this process and its children."""
-    given = {"model": str(tiny_model), "device": "cpu", "dtype": "float32"}
-    for name, value in given.items():
-        monkeypatch.setenv(f"LIFT_{name.upper()}", value)
-    return worker_settings.model_copy(update=given)
-
-
-@pytest.fixture
-def uploaded(sqlite: Database, store: FolderStore) -> Overview:
-    """A document that was just uploaded."""
-    return add(sqlite, store, OPTIONS)
-
-
-def add(database: Database, store: FolderStore, options: Mapping[str, Any]) -> Overview:
-    """Upload a document."""
-    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options, duplicate=True)
-    with database.writing() as session:
-        return intake.create(session, store, LOCAL, upload, 10_000_000, utc_now()).overview
-
-
-def attempt(
-    database: Database, settings: Settings, lease: Lease, drain: Drain | None = None
-) -> None:
-    """Make one attempt in this process."""
-    run_attempt(
-        Parts(
-            database,
-            open_store(settings),
-            settings,
-            lambda given: load_base_model(**given.base_model),
-            drain or Drain(),
-        ),
-        lease,
-    )
-
-
-def get(database: Database, uploaded: Overview) -> Overview:
-    with database.reading() as session:
-        return documents.get(session, LOCAL_OWNER, uploaded.document.id)
 
 
 def test_trainer_turns_a_document_into_an_adapter(
@@ -136,19 +69,6 @@ def test_trainer_turns_a_document_into_an_adapter(
     assert [metric.data["step"] for metric in metrics] == list(range(1, len(metrics) + 1))
     assert len(metrics) == len(json.loads(adapter.file_metadata["losses"])) > 0
     assert list(store.path("incoming").iterdir()) == []
-
-
-class Stopper(Drain):
-    """Asks itself to end at the n-th occasion."""
-
-    def __init__(self, occasion: int) -> None:
-        super().__init__()
-        self._left = occasion
-
-    def end_if_asked(self) -> None:
-        self._left -= 1
-        self.is_asked = self._left <= 0
-        super().end_if_asked()
 
 
 @pytest.mark.parametrize("preset", ["next-token", "distillation"])
@@ -208,52 +128,6 @@ def test_checkpoint_of_other_pairs_is_not_used(
     assert any("The training begins anew" in data["message"] for data in told)
 
 
-def test_missing_base_model_fails_the_document_with_one_sentence(
-    sqlite: Database, settings: Settings, uploaded: Overview, tmp_path: Path
-) -> None:
-    """The reason says which model; no further attempt is made, and the text is kept."""
-    nowhere = settings.model_copy(update={"model": str(tmp_path / "nowhere")})
-
-    attempt(sqlite, nowhere, claim(sqlite, uploaded.job.id))
-
-    document, job, adapter = get(sqlite, uploaded)[:3]
-    assert (job.state, job.retryable) == (JobState.FAILED, False)
-    assert job.error_code == "base_model_unusable"
-    assert "nowhere" in (job.error or "")
-    assert document.num_characters
-    assert adapter is None
-
-
-def test_quantised_base_model_without_cuda_fails_the_document_with_one_sentence(
-    sqlite: Database, trainer_settings: Settings, uploaded: Overview
-) -> None:
-    """The setting reaches the trainer, which says what it needs."""
-    quantised = trainer_settings.model_copy(update={"quantization": "nf4"})
-
-    attempt(sqlite, quantised, claim(sqlite, uploaded.job.id))
-
-    job = get(sqlite, uploaded).job
-    assert (job.state, job.error_code) == (JobState.FAILED, "base_model_unusable")
-    assert "LIFT_QUANTIZATION=nf4 needs CUDA" in (job.error or "")
-
-
-def test_memory_that_the_base_model_cannot_carry_fails_the_document_with_one_sentence(
-    sqlite: Database, store: FolderStore, trainer_settings: Settings
-) -> None:
-    """The reason says what to choose; no further attempt is made."""
-    options = OPTIONS | {"memory_kind": "pissa", "lora_rank": 128}
-    upload = Upload(BytesIO(TEXT.encode()), "a.txt", None, "quick", options, duplicate=True)
-    with sqlite.writing() as session:
-        uploaded = intake.create(session, store, LOCAL, upload, 10_000_000, utc_now()).overview
-
-    attempt(sqlite, trainer_settings, claim(sqlite, uploaded.job.id))
-
-    job = get(sqlite, uploaded).job
-    assert (job.state, job.retryable) == (JobState.FAILED, False)
-    assert job.error_code == "document_refused"
-    assert "lora_rank '128' is more than pissa can have" in (job.error or "")
-
-
 def test_memory_starts_from_the_reader_of_the_settings(
     sqlite: Database, trainer_settings: Settings, uploaded: Overview, tmp_path: Path
 ) -> None:
@@ -272,52 +146,3 @@ def test_memory_starts_from_the_reader_of_the_settings(
     adapter = get(sqlite, uploaded).adapter
     assert adapter
     assert adapter.file_metadata["reader_sha256"] == reader.sha256
-
-
-def test_unusable_reader_fails_the_document_before_any_training(
-    sqlite: Database, trainer_settings: Settings, uploaded: Overview, tmp_path: Path
-) -> None:
-    """The reason names the file; no further attempt is made."""
-    settings = trainer_settings.model_copy(update={"reader": tmp_path / "gone"})
-
-    attempt(sqlite, settings, claim(sqlite, uploaded.job.id))
-
-    job = get(sqlite, uploaded).job
-    assert (job.state, job.retryable) == (JobState.FAILED, False)
-    assert (job.error_code, job.stage) == ("reader_unusable", "parse")
-    assert "gone cannot be used" in (job.error or "")
-
-
-def test_source_that_is_gone_is_not_the_documents_fault(
-    sqlite: Database, store: FolderStore, settings: Settings, uploaded: Overview
-) -> None:
-    """A store that has lost the file ends the process, which its supervisor reports."""
-    store.path(source_key(uploaded.document.id)).unlink()
-
-    with pytest.raises(FileNotFoundError):
-        attempt(sqlite, settings, claim(sqlite, uploaded.job.id))
-
-    assert get(sqlite, uploaded).job.state == JobState.RUNNING
-
-
-def test_attempt_on_a_deleted_document_ends_quietly(
-    sqlite: Database, store: FolderStore, settings: Settings, uploaded: Overview
-) -> None:
-    """Nothing is written for a document that was deleted before its trainer began."""
-    lease = claim(sqlite, uploaded.job.id)
-    with sqlite.writing() as session:
-        documents.remove(session, LOCAL_OWNER, uploaded.document.id)
-    store.delete_document(uploaded.document.id)
-
-    attempt(sqlite, settings, lease)
-
-    assert [path for path in store.path("").rglob("*") if path.is_file()] == []
-
-
-def test_stale_lease_publishes_no_text(
-    sqlite: Database, store: FolderStore, settings: Settings, uploaded: Overview
-) -> None:
-    """An attempt that has lost its job leaves the store as it was."""
-    attempt(sqlite, settings, Lease(uploaded.job.id, "stale"))
-
-    assert not store.path(text_key(uploaded.document.id)).exists()

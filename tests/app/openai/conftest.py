@@ -12,6 +12,7 @@ from app.storage import Store
 from tests.rows import make_ready
 
 Chat = Callable[..., httpx.Response]
+USER = {"role": "user", "content": "Who?"}
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def chat(client: TestClient, model: str) -> Chat:
     """Sends a chat that asks "Who?", with further fields or others."""
 
     def send(**fields: Any) -> httpx.Response:
-        body = {"model": model, "messages": [{"role": "user", "content": "Who?"}]} | fields
+        body = {"model": model, "messages": [USER]} | fields
         return client.post("/v1/chat/completions", json=body)
 
     return send
