@@ -20,7 +20,7 @@ class HeldAdapter(BaseModel):
     version: int | None = Field(description="null: the document, or this adapter, is deleted")
     tier: Tier = Field(
         description="coming: being brought here; host: in main memory; slot: answers can read it "
-        "at once; alone: of a form that shares no pass with others; failed: it cannot be used"
+        "at once; device: the same, of a form that fits into no slot; failed: it cannot be used"
     )
     failure: str | None = Field(description="Why it cannot be used; null unless failed")
     size_bytes: int = Field(description="Main memory that it takes; 0 until it has come")

@@ -64,8 +64,8 @@ class Tier(StrEnum):
     """In main memory."""
     SLOT = "slot"
     """In a slot, ready to be read by any row at once."""
-    ALONE = "alone"
-    """In main memory, of a form that the slots cannot hold: its rows run by themselves."""
+    DEVICE = "device"
+    """On the device, of a form that the slots cannot hold: read by its rows as it is."""
     FAILED = "failed"
     """Its file cannot be used."""
 

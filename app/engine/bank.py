@@ -88,18 +88,18 @@ class Bank:
             self._pins.end(document_id)
 
     def acquire(self, key: str) -> tuple[int | None, DocumentMemory | None]:
-        """Hold a memory for one row: its slot, or the memory itself where it runs alone.
+        """Hold a memory for one row: its slot, or the memory itself if it is in none.
 
         Raises:
             KeyError: it is not ready; `prepare` first.
         """
         with self._lock:
             held = self._holdings[key]
-            if held.tier not in (Tier.SLOT, Tier.ALONE):
+            if held.tier not in (Tier.SLOT, Tier.DEVICE):
                 raise KeyError(key)
             held.num_rows += 1
             self._note_use(key, held)
-            return held.slot, held.memory if held.tier is Tier.ALONE else None
+            return held.slot, held.memory if held.tier is Tier.DEVICE else None
 
     def release(self, key: str) -> None:
         """Let go of a memory that `acquire` gave."""
@@ -213,8 +213,8 @@ class Bank:
         with self._lock:
             self._counts.load_seconds.add(time.perf_counter() - began)
             held.memory = memory if can_share else memory.to(self._slots.device)
-            held.num_bytes = sum(weight.nbytes for weight in memory.parameters())
-            held.tier = Tier.HOST if can_share else Tier.ALONE
+            held.num_bytes = sum(weight.nbytes for weight in memory.state_dict().values())
+            held.tier = Tier.HOST if can_share else Tier.DEVICE
             if self._pins.are_too_many and self._pins.lose(key):
                 _log.warning("adapter_unpinned", sha256=key, num_bytes=held.num_bytes)
             self._settle(key, held)

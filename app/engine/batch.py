@@ -15,14 +15,13 @@ import structlog
 from app.engine.answerer import EngineBusyError, EngineFailedError
 from app.engine.keys_values import Pool
 from app.engine.measures import SECONDS, TOKENS, BatchMeasures, Tally
+from app.engine.memories import Memories
 from app.engine.needs import Needs
 from app.engine.packed import PackedModel, Passed
-from app.engine.parts import spans_of
 from app.engine.recorded.steps import RecordedSteps
 from app.engine.row import Row
 from app.engine.scheduler import QueueFullError, Readiness, Scheduler, Task, Turn
-from app.engine.slots import Slots
-from app.lift.base_model import Pluggable
+from app.lift.low_rank import LowRankMemory
 
 _LOOK_SECONDS, _CLOSING_SECONDS = 0.1, 30.0
 _log = structlog.get_logger()
@@ -35,7 +34,7 @@ class Parts:
     model: PackedModel
     recorded: RecordedSteps | None
     scheduler: Scheduler
-    slots: Slots
+    memories: Memories
     needs: Needs
     pool: Pool
 
@@ -195,13 +194,9 @@ class Batch:
     def _pass(self, rows: Sequence[Row], turns: Sequence[Turn]) -> Passed:
         pool = self._parts.pool
         parts = [row.part(turn.num_tokens, pool) for row, turn in zip(rows, turns, strict=True)]
-        memory: Pluggable | None = rows[0].alone
-        if memory is None:
-            if self._parts.recorded and (passed := self._parts.recorded.forward(parts)):
-                return passed
-            if any(part.slot is not None for part in parts):
-                memory = self._parts.slots.reading(spans_of(parts))
-        return self._parts.model.forward(parts, memory)
+        if self._parts.recorded and (passed := self._parts.recorded.forward(parts)):
+            return passed
+        return self._parts.model.forward(parts, self._parts.memories.reading(parts))
 
     def _end(self, row: Row, error: Exception | None = None) -> None:
         """Let a row go, and all that it held."""
@@ -225,6 +220,6 @@ def _failure(error: Exception) -> EngineFailedError:
 
 
 def _share_of(passed: Passed, row: Row, place: int) -> float | None:
-    if passed.shares is None or row.memory_key is None:
+    if passed.shares is None or row.memory_key is None or isinstance(row.own, LowRankMemory):
         return None
     return passed.shares[place]

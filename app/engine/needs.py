@@ -100,15 +100,14 @@ class Needs:
             self._failed[row] = error
         if tier is Tier.HOST:  # all slots are read by those who run
             return Readiness.HELD_UP
-        return Readiness.READY if tier in (Tier.SLOT, Tier.ALONE) else Readiness.COMING
+        return Readiness.READY if tier in (Tier.SLOT, Tier.DEVICE) else Readiness.COMING
 
     def _hold(self, row: Row, prefix: Prefix | None) -> Readiness:
         if row.memory_key:
             try:
-                row.slot, row.alone = self.bank.acquire(row.memory_key)
+                row.slot, row.own = self.bank.acquire(row.memory_key)
             except KeyError:  # it had to leave a moment ago
                 return Readiness.COMING
-            row.task.alone = row.memory_key if row.alone else None
         self._num_queried += len(row.shown.prompt.prefix)
         self._num_hit += prefix.num_tokens if prefix else 0
         row.become_ready(prefix)

@@ -15,6 +15,7 @@ from transformers import AttentionInterface
 
 from app.engine.attention import PackedAttention
 from app.engine.keys_values import Seen
+from app.engine.memories import MixedReading
 from app.engine.parts import Look, Part, spans_of
 from app.engine.products import Products
 from app.lift.base_model import BaseModel, Pluggable
@@ -64,10 +65,12 @@ class PackedModel:
         self._base, self._products = base, Products(base.model)
 
     @torch.inference_mode()
-    def forward(self, parts: Sequence[Part], memory: Pluggable | None = None) -> Passed:
+    def forward(
+        self, parts: Sequence[Part], memory: Pluggable | MixedReading | None = None
+    ) -> Passed:
         """Read the parts' tokens behind what their rows have seen, and advance the rows.
 
-        `memory` is read by all tokens; one that differs between rows finds them by `spans_of`.
+        `memory` is read by all tokens; one that differs between rows is told which are whose.
         """
         device = self._base.device
         ids = [token for part in parts for token in part.ids]
@@ -93,7 +96,7 @@ def read_tokens(
     positions: Tensor,
     last: Tensor,
     attention: Attending,
-    memory: Pluggable | None,
+    memory: Pluggable | MixedReading | None,
 ) -> Given:
     """Read tokens `ids` [N] at `positions` [N]; gives what follows those at `last` [parts]."""
     with _attending(base, attention), _plugged(base, memory) as trace:
@@ -108,7 +111,11 @@ def read_tokens(
     return Given(logits, shares, logits.sum(-1).isfinite())
 
 
-def _plugged(base: BaseModel, memory: Pluggable | None) -> AbstractContextManager[GateTrace | None]:
+def _plugged(
+    base: BaseModel, memory: Pluggable | MixedReading | None
+) -> AbstractContextManager[GateTrace | None]:
+    if isinstance(memory, MixedReading):
+        return memory.plugged_into(base)
     return nullcontext() if memory is None else base.plugged(memory)
 
 

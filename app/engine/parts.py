@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.engine.keys_values import RowCache
+from app.lift.kinds import DocumentMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Part:
     cache: RowCache
     slot: int | None = None
     """Of the row's memory in the bank; None reads none."""
+    own: DocumentMemory | None = None
+    """The row's memory, where the slots cannot hold it."""
 
 
 class Span(NamedTuple):

@@ -44,8 +44,8 @@ class Row:
     first_at: float | None = None
     """When the first token came."""
     slot: int | None = None
-    alone: DocumentMemory | None = None
-    """The memory, where it does not fit into a slot."""
+    own: DocumentMemory | None = None
+    """The memory, where the slots cannot hold it."""
     prefix: Prefix | None = None
     cache: RowCache | None = None
     last_token: int | None = None
@@ -84,7 +84,7 @@ class Row:
         if self.cache is None:
             self.cache = RowCache(self.num_tokens, self.prefix, pool)
             self.prefix = None
-        return Part(self._next_ids(num_tokens), self.cache, self.slot)
+        return Part(self._next_ids(num_tokens), self.cache, self.slot, self.own)
 
     def read(self, num_tokens: int) -> bool:
         """Count tokens of the prompt as read; True once the next is the model's own."""
@@ -116,7 +116,7 @@ class Row:
         """Give up the memory that it took, though somebody may still read what it said."""
         if self.cache:
             self.cache.let_go(is_sound=is_sound)
-        self.cache = self.prefix = self.alone = None
+        self.cache = self.prefix = self.own = None
 
     def look_after_reader(self) -> None:
         """Wait for a reader who does not keep up."""

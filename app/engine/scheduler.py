@@ -24,8 +24,6 @@ class Task:
     """For which it needs room of its own: 0 if a place for any row is enough."""
     num_unread: int
     """Tokens of the prompt that no step has read; 0 while the row speaks."""
-    alone: str | None = None
-    """Rows with another value never share a step with it: a memory that all tokens read."""
     is_held: bool = False
     """Its reader is slower than we are: it gets no token until that has changed."""
 
@@ -102,8 +100,8 @@ class Scheduler:
         """Let waiting questions run, as far as there is room.
 
         `look_at` tells whether all that a question needs is at hand. One for which it is coming is
-        passed by. One that is held up, too large for the room that is left, or may not run beside
-        the others, holds up those behind it, or it would wait for ever.
+        passed by. One that is held up, or too large for the room that is left, holds up those
+        behind it, or it would wait for ever.
         """
         while self._waiting and len(self.running) < self._most_rows:
             task = self._joining or self._next(look_at)
@@ -142,5 +140,4 @@ class Scheduler:
         if not self.running:
             return True
         taken = sum(each.room_tokens for each in self.running)
-        fits = taken + task.room_tokens <= self._room_tokens
-        return fits and self.running[0].alone == task.alone
+        return taken + task.room_tokens <= self._room_tokens

@@ -37,6 +37,10 @@ class LoraPair(nn.Module):
         """Return what is added to the layer's output for its input [B, T, I]."""
         return self.scale * _project(_project(hidden, self.down), self.up)  # [B, T, O]
 
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """Return matrices [R, I] and [O, R] whose product is all that it adds."""
+        return self.down, self.scale * self.up
+
 
 class PissaPair(nn.Module):
     """PiSSA beside one linear layer (arXiv 2404.02948): adds s·(BA − B₀A₀)x.
@@ -71,12 +75,21 @@ class PissaPair(nn.Module):
         added = _project(inner, self.up_change) + _project(changed, self.up_start)  # [B, T, O]
         return self.scale * added
 
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """Return matrices [2R, I] and [O, 2R] whose product is all that it adds.
+
+        BA − B₀A₀ as ΔB·A + B₀·ΔA: neither change is rounded off beside its start.
+        """
+        down = torch.cat([self.down_start + self.down_change, self.down_change])
+        return down, self.scale * torch.cat([self.up_change, self.up_start], dim=1)
+
 
 def _project(hidden: Tensor, weight: Tensor) -> Tensor:
     return linear(hidden, weight.to(hidden.dtype))
 
 
 Pair = LoraPair | PissaPair
+Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
 
 
 class LowRankMemory(nn.Module):
@@ -84,26 +97,16 @@ class LowRankMemory(nn.Module):
 
     def __init__(self, pairs: Mapping[str, Pair]) -> None:
         super().__init__()
-        self._names = tuple(pairs)
+        self.pairs = dict(pairs)
+        """By the names of their layers in the base model's decoder."""
         for name, pair in pairs.items():
             self._place(name, pair)
-
-    @property
-    def pairs(self) -> dict[str, Pair]:
-        """The pairs by the names of their layers in the base model's decoder."""
-        return {name: self.get_submodule(name) for name in self._names}  # type: ignore[misc]
 
     @contextmanager
     def plugged_into(self, decoder: nn.Module) -> Iterator[None]:
         """Let every forward pass inside the block add what the pairs give; always unplugs."""
-        handles: list[RemovableHandle] = []
-        try:
-            for name, pair in self.pairs.items():
-                handles.append(decoder.get_submodule(name).register_forward_hook(_adding(pair)))
+        with hooked(decoder, {name: _adding(pair) for name, pair in self.pairs.items()}):
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _place(self, name: str, pair: Pair) -> None:
         *folders, last = name.split(".")
@@ -115,7 +118,20 @@ class LowRankMemory(nn.Module):
         parent.add_module(last, pair)
 
 
-def _adding(pair: Pair) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+@contextmanager
+def hooked(decoder: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
+    """Let hooks see what the decoder's layers of these names give, inside the block only."""
+    handles: list[RemovableHandle] = []
+    try:
+        for name, hook in hooks.items():
+            handles.append(decoder.get_submodule(name).register_forward_hook(hook))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _adding(pair: Pair) -> Hook:
     def add(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         added: Tensor = pair(args[0])
         return output + added

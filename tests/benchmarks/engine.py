@@ -26,6 +26,7 @@ from app.engine.batching import BatchingAnswerer
 from app.engine.prompting import show
 from app.lift.adapter import Lifted, read_adapter, write_adapter
 from app.lift.base_model import BaseModel, load_base_model
+from app.lift.kinds import DocumentMemory, new_memory
 from app.lift.memory import GatedMemory
 from app.lift.presets import PRESETS
 from app.samples import load_sample
@@ -33,6 +34,8 @@ from app.settings import Settings
 
 ROUNDS, NUM_DOCUMENTS, NUM_TOKENS = 3, 16, 48
 METHOD = PRESETS["quick"]
+LORA = replace(METHOD, memory_kind="lora", lora_rank=None)
+"""At as many trained parameters as Gated Memory."""
 LONG = replace(METHOD, context_tokens=1500, window_tokens=2048)
 QUESTION = "What is told here of the people, and of what they do?"
 
@@ -75,8 +78,10 @@ def main() -> None:
 class Bench:
     """An engine, and documents to ask."""
 
-    def __init__(self, base: BaseModel, adapters: Sequence[AdapterFile]) -> None:
-        self._base, self._adapters = base, adapters
+    def __init__(
+        self, base: BaseModel, adapters: Sequence[AdapterFile], low_rank: Sequence[AdapterFile]
+    ) -> None:
+        self._base, self._adapters, self._low_rank = base, adapters, low_rank
         self._text = load_sample("osmerrow").text
         self.engine = BatchingAnswerer(base)
 
@@ -86,13 +91,19 @@ class Bench:
         adapter = None if bare else self._adapters[number]
         return Ask(QUESTION, f"doc{number}", lambda: text, METHOD, adapter, tokens)
 
+    def ask_low_rank(self, number: int, tokens: int = NUM_TOKENS) -> Ask:
+        """Ask a document whose memory is a LoRA."""
+        return replace(self.ask(number, tokens=tokens), adapter=self._low_rank[number])
+
     def rows(self) -> Iterator[Row]:
         """Measure everything."""
         for number in range(NUM_DOCUMENTS):  # read the beginnings, with memories and without
             collect(self.engine.stream(self.ask(number, tokens=1)))
             collect(self.engine.stream(self.ask(number, bare=True, tokens=1)))
+            collect(self.engine.stream(self.ask_low_rank(number, tokens=1)))
         yield self._decoding_alone()
         yield from self._many()
+        yield from self._many_low_rank()
         yield self._first_token()
         yield from self._swap_and_load()
         yield self._against_generate()
@@ -115,6 +126,19 @@ class Bench:
         yield rates(f"{many}: with memory / bare model", memory, bare, "≥ 0.75")
         yield rates(f"{many}: at once / one by one", memory, single, "≥ 5")
         yield rates(f"{many}, at once / on one document", memory, same, "≥ 0.8")
+
+    def _many_low_rank(self) -> Iterator[Row]:
+        asks = [self.ask_low_rank(number) for number in range(NUM_DOCUMENTS)]
+        gated = [self.ask(number) for number in range(NUM_DOCUMENTS)]
+        ways: list[Callable[[], float]] = [
+            partial(self._rate, asks),
+            partial(self._rate, gated),
+            lambda: self._rate_one_by_one(asks),
+        ]
+        low_rank, gates, single = in_turn(ways, ROUNDS)
+        many = f"{NUM_DOCUMENTS} questions on as many documents"
+        yield rates(f"{many}, LoRA: at once / one by one", low_rank, single, "≥ 3")
+        yield rates(f"{many}: LoRA / Gated Memory", low_rank, gates, "≥ 0.6")
 
     def _first_token(self) -> Row:
         ask = replace(self.ask(1, tokens=1), method=LONG)
@@ -188,8 +212,10 @@ class Bench:
 def bench(base: BaseModel) -> Iterator[Bench]:
     """Write the memories' files, and start the engine."""
     with tempfile.TemporaryDirectory() as folder:
-        adapters = [_adapter(base, number, Path(folder)) for number in range(NUM_DOCUMENTS)]
-        measured = Bench(base, adapters)
+        numbers, path = range(NUM_DOCUMENTS), Path(folder)
+        adapters = [_adapter(base, _gated(base, number), path / f"{number}") for number in numbers]
+        low_rank = [_adapter(base, _lora(base), path / f"lora{number}") for number in numbers]
+        measured = Bench(base, adapters, low_rank)
         try:
             yield measured
         finally:
@@ -218,10 +244,21 @@ def _num_tokens(replies: Sequence[Reply]) -> int:
     return sum(reply.completion_tokens for reply in replies)
 
 
-def _adapter(base: BaseModel, seed: int, folder: Path) -> AdapterFile:
-    memory = GatedMemory.initialised(base.shapes, 2, torch.Generator().manual_seed(seed))
-    path = folder / f"{seed}.safetensors"
-    lifted = Lifted(memory, base, METHOD, 1, 0, 1, (1.0,))
+def _gated(base: BaseModel, seed: int) -> GatedMemory:
+    return GatedMemory.initialised(base.shapes, 2, torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def _lora(base: BaseModel) -> DocumentMemory:
+    memory = new_memory(base, LORA)
+    for weight in memory.parameters():
+        weight.add_(torch.randn_like(weight), alpha=0.01)
+    return memory
+
+
+def _adapter(base: BaseModel, memory: DocumentMemory, path: Path) -> AdapterFile:
+    method = METHOD if isinstance(memory, GatedMemory) else LORA
+    lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
     info = write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
     return AdapterFile(partial(nullcontext, path), info.sha256)
 

@@ -63,7 +63,7 @@ def test_main_memory_is_bounded(make_bank: Making) -> None:
 def test_memory_too_wide_for_the_slots_stays_whole(make_bank: Making) -> None:
     """It is handed out itself."""
     bank, wide = make_bank(), memory(width_factor=3)
-    wait_until(lambda: bank.prepare("wide", "doc", lambda: wide) is Tier.ALONE, 10)
+    wait_until(lambda: bank.prepare("wide", "doc", lambda: wide) is Tier.DEVICE, 10)
 
     assert bank.acquire("wide") == (None, wide)
 

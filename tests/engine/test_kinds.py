@@ -13,8 +13,9 @@ from app.engine.answerer import (
     Ask,
     collect,
 )
-from app.lift.adapter import Lifted, write_adapter
+from app.lift.adapter import Lifted, read_adapter, write_adapter
 from app.lift.config import MethodConfig
+from tests.engine.conftest import path_of
 from tests.tiny import tiny_base
 
 
@@ -72,3 +73,19 @@ def test_a_rivals_answer_has_no_memory_share(
 
     assert reply.completion_tokens > 0
     assert reply.memory_share is None
+
+
+def test_all_that_a_memory_takes_is_counted(
+    any_answerer: Answerer,
+    adapters_of_kinds: dict[str, AdapterFile],
+    ask: Callable[..., Ask],
+) -> None:
+    """Of a PiSSA also what is not trained: half of it."""
+    taken = {}
+    for adapter in adapters_of_kinds.values():
+        collect(any_answerer.stream(ask(adapter)))
+        memory = read_adapter(path_of(adapter), tiny_base(), adapter.sha256)
+        taken[adapter.sha256] = sum(tensor.nbytes for tensor in memory.state_dict().values())
+
+    kept = {each.sha256: each.size_bytes for each in any_answerer.kept_adapters()}
+    assert {sha256: kept[sha256] for sha256 in taken} == taken

@@ -11,6 +11,7 @@ from app.engine.packed import PackedModel
 from app.engine.parts import Part, spans_of
 from app.engine.slots import Slots
 from app.lift.base_model import BaseModel
+from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 from tests.tiny import FAMILIES, WINDOWED_FAMILIES, tiny_base
 
@@ -42,7 +43,7 @@ def prompts() -> list[list[int]]:
 
 
 @torch.inference_mode()
-def alone(base: BaseModel, ids: Sequence[int], memory: GatedMemory | None) -> Tensor:
+def alone(base: BaseModel, ids: Sequence[int], memory: DocumentMemory | None) -> Tensor:
     """Return transformers' own logits after `ids`, with its own attention."""
     tokens = torch.tensor([ids])
     if memory is None:

@@ -15,8 +15,8 @@ def scheduler(**changed: int) -> Scheduler:
     return Scheduler(**bounds)
 
 
-def task(document_id: str = "a", *, unread: int = 4, room: int = 10, alone: str | None = None):
-    return Task(document_id, room, unread, alone)
+def task(document_id: str = "a", *, unread: int = 4, room: int = 10) -> Task:
+    return Task(document_id, room, unread)
 
 
 def _readiness(is_ready: bool) -> Readiness:
@@ -101,21 +101,6 @@ def test_question_that_is_larger_than_all_room_runs_by_itself() -> None:
     assert len(admitted(queue, task(room=1000), task("b"))) == 1
 
 
-def test_memory_that_runs_alone_shares_no_step() -> None:
-    """Its rows wait for the others to end, and later ones for it."""
-    queue = scheduler()
-    usual, alone, same, later = task(), task("b", alone="b"), task("b", alone="b"), task("c")
-    admitted(queue, usual, alone, same)
-
-    assert queue.running == [usual]
-    queue.remove(usual)
-    assert admitted(queue) == [alone, same]
-    assert admitted(queue, later) == [alone, same]
-    queue.remove(alone)
-    queue.remove(same)
-    assert admitted(queue) == [later]
-
-
 def test_rows_that_speak_come_before_prompts() -> None:
     """Each speaking row has a token in each step; prompts share the rest, the first one first."""
     queue = scheduler()
@@ -158,10 +143,9 @@ class Schedules(RuleBasedStateMachine):
         document=st.sampled_from("abcd"),
         unread=st.integers(1, 20),
         spoken=st.integers(1, 20),
-        alone=st.sampled_from([None, None, None, "x", "y"]),
     )
-    def ask(self, document: str, unread: int, spoken: int, alone: str | None) -> None:
-        asked = Task(document, unread + spoken, unread, alone)
+    def ask(self, document: str, unread: int, spoken: int) -> None:
+        asked = Task(document, unread + spoken, unread)
         try:
             self.queue.add(asked)
         except QueueFullError:
@@ -201,7 +185,6 @@ class Schedules(RuleBasedStateMachine):
         running = self.queue.running
         assert len(running) <= _ROWS
         assert len(running) == 1 or sum(each.room_tokens for each in running) <= _ROOM
-        assert len({each.alone for each in running}) <= 1
         assert len(running) + self.queue.num_waiting == len(self.alive)
 
     def teardown(self) -> None:

@@ -21,6 +21,7 @@ from app.engine.answerer import AdapterFile, AdaptersFullError, Ask, Tier, colle
 from app.engine.batching import BatchingAnswerer, EngineLimits
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
+from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 from tests.engine.reference import answer_alone
 from tests.tiny import tiny_base
@@ -32,8 +33,14 @@ METHOD = MethodConfig(window_tokens=256, context_tokens=60)
 DOCUMENTS = {name: f"{name} lit the lamp of the tower each evening. " * 4 for name in "abc"}
 LENGTHS = (1, 5, 100)
 """The last is longer than a place."""
-SIZES = {None: 0, "first": 2, "second": 2, "wide": 3}
-"""The memories, and their width; the widest fits into no slot."""
+MEMORIES = {
+    "first": MethodConfig(),
+    "second": MethodConfig(),
+    "wide": MethodConfig(memory_width_factor=3),
+    "lora": MethodConfig(memory_kind="lora", lora_rank=4),
+    "pissa": MethodConfig(memory_kind="pissa", lora_rank=4),
+}
+"""The last three fit into no slot."""
 
 
 @dataclass(frozen=True)
@@ -49,31 +56,36 @@ class Question:
 questions = st.builds(
     Question,
     st.sampled_from(sorted(DOCUMENTS)),
-    st.sampled_from(list(SIZES)),
+    st.sampled_from([None, *MEMORIES]),
     st.sampled_from([1, 5, 5, 5, 100]),
     st.one_of(st.none(), st.integers(0, 3)),
 )
 orders = st.tuples(
     st.sampled_from(["forget", "evict", "preload", "pin", "unpin"]),
     st.sampled_from(sorted(DOCUMENTS)),
-    st.sampled_from([name for name in SIZES if name]),
+    st.sampled_from(list(MEMORIES)),
 )
 Schedule = list[Question | tuple[str, str, str]]
 schedules = st.lists(st.one_of(questions, questions, questions, orders), min_size=1, max_size=12)
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str | None, AdapterFile | None]:
+def files(
+    tmp_path_factory: pytest.TempPathFactory, make_low_rank: Callable[..., DocumentMemory]
+) -> dict[str | None, AdapterFile | None]:
     """An adapter file of each memory."""
     made: dict[str | None, AdapterFile | None] = {None: None}
-    for seed, (name, width) in enumerate(SIZES.items()):
-        if name:
-            path = tmp_path_factory.mktemp("adapters") / f"{name}.safetensors"
-            generator = torch.Generator().manual_seed(seed)
-            memory = GatedMemory.initialised(BASE.shapes, width, generator, scale=30.0)
-            lifted = Lifted(memory, BASE, MethodConfig(memory_width_factor=width), 1, 0, 1, (1.0,))
-            info = write_adapter(path, lifted, document_sha256="", preset="", created_at="")
-            made[name] = AdapterFile(partial(nullcontext, path), info.sha256)
+    for seed, (name, method) in enumerate(MEMORIES.items(), start=1):
+        path = tmp_path_factory.mktemp("adapters") / f"{name}.safetensors"
+        generator, width = torch.Generator().manual_seed(seed), method.memory_width_factor
+        memory: DocumentMemory = (
+            GatedMemory.initialised(BASE.shapes, width, generator, scale=30.0)
+            if method.memory_kind == "gated-memory"
+            else make_low_rank(BASE, method.memory_kind, seed)
+        )
+        lifted = Lifted(memory, BASE, method, 1, 0, 1, (1.0,))
+        info = write_adapter(path, lifted, document_sha256="", preset="", created_at="")
+        made[name] = AdapterFile(partial(nullcontext, path), info.sha256)
     return made
 
 
@@ -84,7 +96,7 @@ def alone(files: Mapping[str | None, AdapterFile | None]) -> dict[tuple[object, 
         (document, memory, num_tokens): collect(
             answer_alone(BASE, ask(Question(document, memory, num_tokens, None), files))
         ).text
-        for document, memory, num_tokens in product(DOCUMENTS, SIZES, LENGTHS)
+        for document, memory, num_tokens in product(DOCUMENTS, files, LENGTHS)
     }
 
 

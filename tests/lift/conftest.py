@@ -39,7 +39,7 @@ def make_memory() -> Callable[..., GatedMemory]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_low_rank() -> Callable[..., LowRankMemory]:
     """Make a rival that has learnt something: `lora` or `pissa`, with moved weights."""
 

@@ -66,7 +66,8 @@ class RecordedSteps:
         return given.awaited(len(parts))
 
     def _can_take(self, part: Part) -> bool:
-        return len(part.ids) == 1 and part.cache.pool is self._pool and part.cache.place is not None
+        is_placed = part.cache.pool is self._pool and part.cache.place is not None
+        return len(part.ids) == 1 and part.own is None and is_placed
 
     def _recording_for(self, parts: Sequence[Part]) -> "_Recording":
         used = {part.slot for part in parts if part.slot is not None}

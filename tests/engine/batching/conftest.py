@@ -6,8 +6,10 @@ from contextlib import nullcontext
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import torch
 
 from app.engine.answerer import (
     AdapterFile,
@@ -19,6 +21,7 @@ from app.engine.batching import BatchingAnswerer, EngineLimits
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
+from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 from tests.engine.reference import answer_alone
 from tests.lift.conftest import TEXT
@@ -27,16 +30,24 @@ Making = Callable[..., AdapterFile]
 
 
 @pytest.fixture
-def make_adapter(tmp_path: Path) -> Making:
+def make_adapter(tmp_path: Path, make_low_rank: Callable[..., DocumentMemory]) -> Making:
     """Write the adapter file of a random memory that is wide awake."""
     numbers = count()
 
-    def make(base: BaseModel, seed: int, width_factor: int = 2, scale: float = 30.0) -> AdapterFile:
-        import torch
-
+    def make(
+        base: BaseModel,
+        seed: int,
+        width_factor: int = 2,
+        scale: float = 30.0,
+        kind: Literal["gated-memory", "lora", "pissa"] = "gated-memory",
+    ) -> AdapterFile:
         generator = torch.Generator().manual_seed(seed)
-        memory = GatedMemory.initialised(base.shapes, width_factor, generator, scale)
-        method = MethodConfig(memory_width_factor=width_factor)
+        method = MethodConfig(memory_width_factor=width_factor, memory_kind=kind, lora_rank=4)
+        memory: DocumentMemory = (
+            GatedMemory.initialised(base.shapes, width_factor, generator, scale)
+            if kind == "gated-memory"
+            else make_low_rank(base, kind, seed)
+        )
         lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
         path = tmp_path / f"{next(numbers)}.safetensors"
         info = write_adapter(path, lifted, document_sha256="", preset="paper", created_at="")

@@ -93,20 +93,27 @@ def test_memory_trained_anew_never_meets_the_old_prefix(
     assert len({text for text, _ in told}) > 1
 
 
-def test_wide_memory_runs_alone_and_is_right(
-    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+def test_memories_of_every_form_share_passes(
+    base: BaseModel, make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
 ) -> None:
-    """A memory that fits into no slot shares no pass with others; all are answered."""
-    base = tiny_base()
+    """Those that fit into no slot, too; each answer is its own, and only gates have a share."""
     asks = [
         ask("ann", make_adapter(base, 1)),
         ask("wide", make_adapter(base, 2, width_factor=3)),
+        ask("lora", make_adapter(base, 3, kind="lora")),
+        ask("pissa", make_adapter(base, 4, kind="pissa")),
         ask("cy", None),
     ]
-    engine = start(base)
+    engine, rows = start(base), list[int]()
+    with base.model.get_output_embeddings().register_forward_hook(
+        lambda _, __, logits: rows.append(logits.shape[1])
+    ):
+        told = at_once(engine, asks * 2)
 
-    assert at_once(engine, asks * 2) == alone(base, asks) * 2
-    assert {kept.tier for kept in engine.bank.kept()} == {Tier.SLOT, Tier.ALONE}
+    assert told == alone(base, asks) * 2
+    assert [share is None for _, share in told[:5]] == [False, False, True, True, True]
+    assert max(rows) > 2 * 2  # more than two questions on each of two documents would be
+    assert {kept.tier for kept in engine.bank.kept()} == {Tier.SLOT, Tier.DEVICE}
 
 
 def test_closing_an_answer_frees_all_that_it_held(
