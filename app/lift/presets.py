@@ -38,6 +38,25 @@ _MANY_SMALL_STEPS = MethodConfig(
     checkpoint_activations=False,
 )
 
+_BALANCED = replace(
+    _MANY_SMALL_STEPS,
+    objective="distillation",
+    segment_tokens=72,
+    stride_tokens=72,
+    window_tokens=1024,
+    context_tokens=960,
+    tokens_per_qa_pair=128,
+    recitation_epochs=0,
+    joint_epochs=3,
+    examples_per_step=9,
+    questions_per_step=2,
+    clozes_per_step=4,
+    context_share=0.4,
+    learning_rate=5e-3,
+    least_overlap=0.6,
+)
+_LOW_RANK = replace(_BALANCED, lora_rank=None)
+
 PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
     {
         "paper": _PAPER,
@@ -50,23 +69,9 @@ PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
         "paper-longbench-passageretrieval": replace(
             _LONGBENCH_QA, num_qa_pairs=60, auxiliary_task="passage-index"
         ),
-        "balanced": replace(
-            _MANY_SMALL_STEPS,
-            objective="distillation",
-            segment_tokens=72,
-            stride_tokens=72,
-            window_tokens=1024,
-            context_tokens=960,
-            tokens_per_qa_pair=128,
-            recitation_epochs=0,
-            joint_epochs=3,
-            examples_per_step=9,
-            questions_per_step=2,
-            clozes_per_step=4,
-            context_share=0.4,
-            learning_rate=5e-3,
-            least_overlap=0.6,
-        ),
+        "balanced": _BALANCED,
+        "balanced-lora": replace(_LOW_RANK, memory_kind="lora", learning_rate=3e-3),
+        "balanced-pissa": replace(_LOW_RANK, memory_kind="pissa", learning_rate=1e-3),
         "quick": replace(
             _MANY_SMALL_STEPS,
             segment_tokens=128,
@@ -83,7 +88,8 @@ PRESETS: Mapping[str, MethodConfig] = MappingProxyType(
     }
 )
 """Named settings. `paper` is Table 8, `paper-longbench-*` Table 9. `balanced` is what measured best
-here: short lessons, and a memory that only related questions read. `quick` keeps the
+here: short lessons, and a memory that only related questions read; the same lessons train a
+`balanced-lora` or `balanced-pissa` of as many numbers. `quick` keeps the
 paper's proportions at a sixteenth of the length, for two CPU cores, in many small steps."""
 
 _method = TypeAdapter(MethodConfig)
