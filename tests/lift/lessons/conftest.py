@@ -40,12 +40,12 @@ def method(small: MethodConfig) -> MethodConfig:
     )
 
 
-def _own(steps: list[list[TrainingRow]]) -> list[TrainingRow]:
+def own_rows(steps: list[list[TrainingRow]]) -> list[TrainingRow]:
     """The rows that are about the document."""
     return [row for rows in steps for row in rows if not row.is_unrelated]
 
 
-def _words(base: BaseModel, row: TrainingRow) -> list[tuple[str, str]]:
+def words_of(base: BaseModel, row: TrainingRow) -> list[tuple[str, str]]:
     """What a row's examples ask and say."""
     decode = base.tokenizer.decode
     return [(decode(e.request), decode(e.target)) for e in row.group.examples]

@@ -12,18 +12,18 @@ from app.lift.examples import TrainingData, TrainingRow
 from app.lift.lessons import lesson_steps
 from app.lift.prompts import COMPLETE, RECITE
 from tests.lift.conftest import TEXT
-from tests.lift.lessons.conftest import _own, _words
+from tests.lift.lessons.conftest import own_rows, words_of
 
 
 def _recited(base: BaseModel, row: TrainingRow) -> list[str]:
-    return [said for asked, said in _words(base, row) if RECITE.strip() in asked]
+    return [said for asked, said in words_of(base, row) if RECITE.strip() in asked]
 
 
 def test_an_epoch_recites_every_token_once(llama: BaseModel, method: MethodConfig) -> None:
     """Put back in order, an epoch's recitations are the text; no piece exceeds its length."""
     tokens = range(3, 200)  # no id twice
     data = TrainingData("no place is asked for", tokens, [], [])
-    rows = _own(list(lesson_steps(llama, data, replace(method, joint_epochs=0))))
+    rows = own_rows(list(lesson_steps(llama, data, replace(method, joint_epochs=0))))
     pieces = sorted(example.target for row in rows for example in row.group.examples)
 
     assert [token for piece in pieces for token in piece] == list(tokens)
@@ -35,7 +35,7 @@ def test_cut_points_move(llama: BaseModel, data: TrainingData, method: MethodCon
     steps = list(lesson_steps(llama, data, replace(method, recitation_epochs=2, joint_epochs=0)))
     half = len(steps) // 2
     first, second = (
-        {piece for row in _own(part) for piece in _recited(llama, row)}
+        {piece for row in own_rows(part) for piece in _recited(llama, row)}
         for part in (steps[:half], steps[half:])
     )
 
@@ -47,8 +47,8 @@ def test_joint_steps_hold_the_mix_that_is_asked_for(
 ) -> None:
     """Four recitations, two completions, two questions; only an epoch's last step may hold less."""
     method = replace(method, recitation_epochs=0, joint_epochs=1)
-    for row in _own(list(lesson_steps(llama, data, method)))[:-1]:
-        words = _words(llama, row)
+    for row in own_rows(list(lesson_steps(llama, data, method)))[:-1]:
+        words = words_of(llama, row)
         begun = COMPLETE.format(start="").strip()
 
         assert len(words) == 8
@@ -63,10 +63,10 @@ def test_clozes_ask_for_words_of_their_sentences(
     """Beside all else, as questions are asked; every sentence has its turn."""
     method = replace(method, clozes_per_step=3, examples_per_step=11, questions_per_step=0)
     asked_about = set()
-    for row in _own(list(lesson_steps(llama, data, method))):
+    for row in own_rows(list(lesson_steps(llama, data, method))):
         clozes = [
             (asked, said)
-            for asked, said in _words(llama, row)
+            for asked, said in words_of(llama, row)
             if "Question:" in asked and GAP_WORD in asked
         ]
         for asked, said in clozes:
@@ -83,8 +83,8 @@ def test_completions_go_on_where_the_request_ends(
     llama: BaseModel, data: TrainingData, method: MethodConfig
 ) -> None:
     """Request and reply together are a sentence of the document."""
-    for row in _own(list(lesson_steps(llama, data, method))):
-        for asked, said in _words(llama, row):
+    for row in own_rows(list(lesson_steps(llama, data, method))):
+        for asked, said in words_of(llama, row):
             if COMPLETE.format(start="").strip() in asked:
                 start = asked.split(": ", 1)[1].removesuffix("</s>[assistant]")
 
@@ -95,8 +95,8 @@ def test_every_pair_is_asked_before_one_comes_again(
     llama: BaseModel, data: TrainingData, method: MethodConfig
 ) -> None:
     """Questions are dealt like cards, so that none is left out."""
-    steps = _own(list(lesson_steps(llama, data, replace(method, recitation_epochs=0))))
-    asked = [said for row in steps for asked, said in _words(llama, row) if "What is" in asked]
+    steps = own_rows(list(lesson_steps(llama, data, replace(method, recitation_epochs=0))))
+    asked = [said for row in steps for asked, said in words_of(llama, row) if "What is" in asked]
     rounds = [set(asked[start : start + 5]) for start in range(0, len(asked) - 4, 5)]
 
     assert rounds
@@ -121,6 +121,6 @@ def test_a_text_without_sentences_or_pairs_is_recited(
     """What is missing is left out; the text itself is always learnt."""
     data = TrainingData(text, llama.tokenize(text), [], [])
     steps = list(lesson_steps(llama, data, replace(method, context_share=1.0)))
-    recited = [piece for row in _own(steps) for piece in _recited(llama, row)]
+    recited = [piece for row in own_rows(steps) for piece in _recited(llama, row)]
 
     assert sum(map(len, recited)) == 3 * len(text)

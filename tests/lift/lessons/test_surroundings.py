@@ -11,7 +11,7 @@ from app.lift.examples import TrainingData
 from app.lift.lessons import lesson_steps
 from app.lift.observer import QAPair
 from tests.lift.conftest import TEXT
-from tests.lift.lessons.conftest import PAIRS, _own, _words
+from tests.lift.lessons.conftest import PAIRS, own_rows, words_of
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, {False}), (1.0, {True})])
@@ -20,7 +20,7 @@ def test_context_share_says_how_many_steps_show_a_context(
 ) -> None:
     """With 0 no step shows any of the document, with 1 every step does."""
     opening = len(llama.chat.opening)
-    rows = _own(list(lesson_steps(llama, data, replace(method, context_share=share))))
+    rows = own_rows(list(lesson_steps(llama, data, replace(method, context_share=share))))
     shown = {len(row.group.prefix) > opening for row in rows}
 
     assert shown == expected
@@ -31,7 +31,7 @@ def test_a_context_is_of_the_document_and_no_longer_than_asked(
 ) -> None:
     """Head and tail, or passages: pieces of the text with gaps between."""
     opening = len(llama.chat.opening)
-    for row in _own(list(lesson_steps(llama, data, replace(method, context_share=1.0)))):
+    for row in own_rows(list(lesson_steps(llama, data, replace(method, context_share=1.0)))):
         context = llama.tokenizer.decode(row.group.prefix[opening:])
 
         assert all(part in TEXT for part in context.split("\n...\n"))
@@ -55,11 +55,11 @@ def test_a_context_like_retrievals_mostly_shows_what_answers_its_questions(
     size = 250
     method = replace(method, context_share=1.0, recitation_context_tokens=size, recitation_epochs=0)
     found = []
-    for row in _own(list(lesson_steps(llama, data, method))):
+    for row in own_rows(list(lesson_steps(llama, data, method))):
         context = llama.tokenizer.decode(row.group.prefix[len(llama.chat.opening) :])
         if len(llama.tokenize(context)) == size:
             continue  # head and tail, which fill it
-        asked = [words for words, _ in _words(llama, row)]
+        asked = [words for words, _ in words_of(llama, row)]
         answering = [pair for pair in pairs if any(pair.question in words for words in asked)]
         found += [pair.evidence in context for pair in answering]
 
@@ -78,7 +78,7 @@ def test_unrelated_rows_stand_beside_as_many_steps_as_asked(
 
     assert {len(rows) for rows in beside} == expected
     for rows in beside:
-        for asked, _ in (words for row in rows for words in _words(llama, row)):
+        for asked, _ in (words for row in rows for words in words_of(llama, row)):
             assert any(question in asked for question in questions)
 
 
@@ -99,7 +99,7 @@ def test_teachers_see_what_answers_their_question(
     """The row's last examples once more, each behind the tokens around its evidence."""
     method = replace(method, recitation_epochs=0, joint_epochs=1, teacher_context_tokens=40)
     decode = llama.tokenizer.decode
-    for row in _own(list(lesson_steps(llama, data, method))):
+    for row in own_rows(list(lesson_steps(llama, data, method))):
         taught = [example for group in row.teachers for example in group.examples]
         shown = [decode(group.prefix[len(llama.chat.opening) :]) for group in row.teachers]
         evidence = [PAIRS[int(decode(e.target).split()[1][0])].evidence for e in taught]
@@ -115,5 +115,5 @@ def test_without_a_teacher_answers_are_learnt_word_for_word(
     """No tokens for it, no teacher; unrelated rows are always taught by the model itself."""
     steps = list(lesson_steps(llama, data, replace(method, unrelated_share=1.0)))
 
-    assert not any(row.teachers for row in _own(steps))
+    assert not any(row.teachers for row in own_rows(steps))
     assert all(row.teachers == (row.group,) for rows in steps for row in rows if row.is_unrelated)
