@@ -5,21 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import documents, errors
+from app import errors
 from app.clock import utc_now
 from app.document_views import ProgressView
 from app.documents import Overview
 from app.models import JobState, QAPairRow
 from app.storage import Store, text_key
-
-
-def find_pairs(session: Session, owner: str, document_id: str) -> Sequence[QAPairRow]:
-    """Return the pairs of a document's running or last attempt, in the document's order.
-
-    Raises:
-        DocumentNotFoundError: its owner has none with this id.
-    """
-    return pairs_of(session, documents.get(session, owner, document_id).job.id)
 
 
 def pairs_of(session: Session, job_id: str) -> Sequence[QAPairRow]:

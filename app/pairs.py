@@ -1,10 +1,11 @@
 """Question/answer pairs over HTTP, and what a memory does for those that it was not trained on."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import BaseModel, Field
 
-from app.models import Adapter, QAPairRow
+from app.models import Adapter, Document, QAPairRow
 
 
 class QAPairView(BaseModel):
@@ -32,6 +33,28 @@ class QAPairList(BaseModel):
     """All pairs of a document's running or last attempt, in the document's order."""
 
     data: list[QAPairView]
+    evidence_share: float = Field(
+        description="Share of the text's characters that stand in the evidence of pairs, held-back "
+        "ones left out: what is asked about, while all of the text is recited"
+    )
+
+    @classmethod
+    def of(cls, document: Document, pairs: Sequence[QAPairRow]) -> Self:
+        """Show a document's pairs, which come in its order."""
+        return cls(
+            data=[QAPairView.of(pair) for pair in pairs],
+            evidence_share=_num_covered(pairs) / max(1, document.num_characters or 0),
+        )
+
+
+def _num_covered(pairs: Sequence[QAPairRow]) -> int:
+    num_characters, reached = 0, 0
+    for pair in pairs:
+        if not pair.is_held_back:
+            end = pair.start + len(pair.evidence)
+            num_characters += max(0, end - max(reached, pair.start))
+            reached = max(reached, end)
+    return num_characters
 
 
 class QualityView(BaseModel):

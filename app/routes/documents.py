@@ -29,7 +29,7 @@ from app.deps import (
 from app.document_views import DocumentDetail, DocumentPage, DocumentView
 from app.downloads import DownloadDep
 from app.models import JobState
-from app.pairs import QAPairList, QAPairView
+from app.pairs import QAPairList
 from app.problems import problem_responses
 from app.uploads import describe_upload
 
@@ -147,11 +147,8 @@ def get_adapter(download: DownloadDep) -> Response:
 @router.get("/documents/{document_id}/qa-pairs", responses=problem_responses(404, 422))
 def list_pairs(document_id: str, caller: CallerDep, session: ReaderDep) -> QAPairList:
     """List the question/answer pairs that were written about a document, in its order."""
-    return QAPairList(
-        data=[
-            QAPairView.of(pair) for pair in contents.find_pairs(session, caller.owner, document_id)
-        ]
-    )
+    overview = documents.get(session, caller.owner, document_id)
+    return QAPairList.of(overview.document, contents.pairs_of(session, overview.job.id))
 
 
 @router.delete("/documents/{document_id}", status_code=204, responses=problem_responses(404, 422))

@@ -55,18 +55,25 @@ def test_pairs_come_in_the_documents_order_with_their_marks(
 ) -> None:
     """Evidence has its place in the text; held-back pairs are told from the others."""
     lease = parse(database, store, document_id, TEXT)
-    pairs = [QAPair("When?", "1843", "It ran", 35, is_held_back=True), QAPair("Who?", "A", "B", 0)]
+    pairs = [
+        QAPair("When?", "1843", "It ran", 35, is_held_back=True),
+        QAPair("Wrote?", "first", "wrote the first", 4),
+        QAPair("Who?", "Ada", "Ada wrote", 0),
+    ]
     with database.writing() as session:
         attempts.add_pairs(session, lease, pairs, len(pairs))
 
     body = client.get(f"/documents/{document_id}/qa-pairs").json()
 
-    assert body == {"data": [asdict(pair) for pair in reversed(pairs)]}
+    assert body["data"] == [asdict(pair) for pair in reversed(pairs)]
+    assert body["evidence_share"] == len("Ada wrote the first") / len(TEXT)
 
 
 def test_document_without_pairs_lists_none(client: TestClient, document_id: str) -> None:
     """A queued document has no pairs; that is no error."""
-    assert client.get(f"/documents/{document_id}/qa-pairs").json() == {"data": []}
+    body = client.get(f"/documents/{document_id}/qa-pairs").json()
+
+    assert body == {"data": [], "evidence_share": 0.0}
 
 
 @pytest.mark.parametrize("part", ["text", "qa-pairs"])
