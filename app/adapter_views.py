@@ -23,7 +23,7 @@ class HeldAdapter(BaseModel):
         "at once; device: the same, of a form that fits into no slot; failed: it cannot be used"
     )
     failure: str | None = Field(description="Why it cannot be used; null unless failed")
-    size_bytes: int = Field(description="Main memory that it takes; 0 until it has come")
+    size_bytes: int = Field(description="Memory that it takes; 0 until it has come")
     num_answers: int = Field(description="Answers that read it now")
     pinned: bool = Field(description="Whether it stays in main memory until it is unpinned")
     last_used_at: datetime = Field(description="When it was last asked for, or last read")
@@ -53,7 +53,7 @@ class HeldAdapters(BaseModel):
 class EngineAdapters(HeldAdapters):
     """All adapters that the engine of this process holds; those used least lately come first."""
 
-    size_bytes: int = Field(description="Main memory that they take together")
+    size_bytes: int = Field(description="Memory that they take together")
     pinned_bytes: int = Field(description="What pinned ones take of it")
     limit_bytes: int = Field(
         description="Main memory that they may take: LIFT_ADAPTER_BYTES. Those that answers read "

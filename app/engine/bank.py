@@ -23,6 +23,7 @@ from app.engine.measures import BankMeasures
 from app.engine.pins import Pins
 from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
+from app.lift.low_rank import LowRankMemory
 from app.lift.memory import GatedMemory
 
 _LOADS_AT_ONCE = 4
@@ -100,6 +101,20 @@ class Bank:
             held.num_rows += 1
             self._note_use(key, held)
             return held.slot, held.memory if held.tier is Tier.DEVICE else None
+
+    def has_room_for(self, key: str) -> bool:
+        """Say whether a memory that is in no slot may be read beside those that are read now.
+
+        Together they take no more than may be kept; one alone may always be read.
+        """
+        with self._lock:
+            own = self._holdings.get(key)
+            read = [
+                held.num_bytes
+                for held in self._holdings.values()
+                if held.tier is Tier.DEVICE and held.num_rows and held is not own
+            ]
+            return own is None or not read or sum(read) + own.num_bytes <= self._host_bytes
 
     def release(self, key: str) -> None:
         """Let go of a memory that `acquire` gave."""
@@ -209,6 +224,8 @@ class Bank:
     def _load(self, load: Load, key: str, held: Holding) -> None:
         began = time.perf_counter()
         memory = load()
+        if isinstance(memory, LowRankMemory):
+            memory = memory.folded()
         can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
         with self._lock:
             self._counts.load_seconds.add(time.perf_counter() - began)

@@ -15,12 +15,13 @@ import structlog
 from app.engine.answerer import EngineBusyError, EngineFailedError
 from app.engine.keys_values import Pool
 from app.engine.measures import SECONDS, TOKENS, BatchMeasures, Tally
-from app.engine.memories import Memories
+from app.engine.memories import reading_of
 from app.engine.needs import Needs
 from app.engine.packed import PackedModel, Passed
 from app.engine.recorded.steps import RecordedSteps
 from app.engine.row import Row
 from app.engine.scheduler import QueueFullError, Readiness, Scheduler, Task, Turn
+from app.engine.slots import Slots
 from app.lift.low_rank import LowRankMemory
 
 _LOOK_SECONDS, _CLOSING_SECONDS = 0.1, 30.0
@@ -34,7 +35,7 @@ class Parts:
     model: PackedModel
     recorded: RecordedSteps | None
     scheduler: Scheduler
-    memories: Memories
+    slots: Slots
     needs: Needs
     pool: Pool
 
@@ -196,7 +197,7 @@ class Batch:
         parts = [row.part(turn.num_tokens, pool) for row, turn in zip(rows, turns, strict=True)]
         if self._parts.recorded and (passed := self._parts.recorded.forward(parts)):
             return passed
-        return self._parts.model.forward(parts, self._parts.memories.reading(parts))
+        return self._parts.model.forward(parts, reading_of(parts, self._parts.slots))
 
     def _end(self, row: Row, error: Exception | None = None) -> None:
         """Let a row go, and all that it held."""

@@ -24,7 +24,6 @@ from app.engine.batch import Batch, Parts
 from app.engine.device_memory import device_memory
 from app.engine.keys_values import Pool
 from app.engine.measures import EngineMeasures
-from app.engine.memories import Memories
 from app.engine.needs import Needs
 from app.engine.packed import PackedModel
 from app.engine.paged import PAGE_TOKENS
@@ -99,7 +98,7 @@ class BatchingAnswerer:
                 room_tokens=half_tokens,
                 most_waiting=limits.waiting,
             ),
-            memories=Memories(slots),
+            slots=slots,
             needs=self._needs,
             pool=self.pool,
         )

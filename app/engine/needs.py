@@ -100,6 +100,8 @@ class Needs:
             self._failed[row] = error
         if tier is Tier.HOST:  # all slots are read by those who run
             return Readiness.HELD_UP
+        if tier is Tier.DEVICE and not self.bank.has_room_for(row.memory_key):
+            return Readiness.HELD_UP
         return Readiness.READY if tier in (Tier.SLOT, Tier.DEVICE) else Readiness.COMING
 
     def _hold(self, row: Row, prefix: Prefix | None) -> Readiness:

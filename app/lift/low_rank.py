@@ -5,7 +5,7 @@ output. Knows linear layers by their hooks only: no weight is written, and an un
 its own output bit for bit. I and O are a layer's input and output sizes, R the rank.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -37,9 +37,9 @@ class LoraPair(nn.Module):
         """Return what is added to the layer's output for its input [B, T, I]."""
         return self.scale * _project(_project(hidden, self.down), self.up)  # [B, T, O]
 
-    def factors(self) -> tuple[Tensor, Tensor]:
-        """Return matrices [R, I] and [O, R] whose product is all that it adds."""
-        return self.down, self.scale * self.up
+    def folded(self) -> "LoraPair":
+        """Return what adds the same, for answering only: itself."""
+        return self
 
 
 class PissaPair(nn.Module):
@@ -75,13 +75,18 @@ class PissaPair(nn.Module):
         added = _project(inner, self.up_change) + _project(changed, self.up_start)  # [B, T, O]
         return self.scale * added
 
-    def factors(self) -> tuple[Tensor, Tensor]:
-        """Return matrices [2R, I] and [O, 2R] whose product is all that it adds.
+    @torch.no_grad()
+    def folded(self) -> LoraPair:
+        """Return what adds the same, for answering only: BA − B₀A₀ as ΔB·A + B₀·ΔA, of rank 2R.
 
-        BA − B₀A₀ as ΔB·A + B₀·ΔA: neither change is rounded off beside its start.
+        In bfloat16, too, neither change is lost beside its start.
         """
-        down = torch.cat([self.down_start + self.down_change, self.down_change])
-        return down, self.scale * torch.cat([self.up_change, self.up_start], dim=1)
+        down = torch.cat([self.down_start + self.down_change, self.down_change])  # [2R, I]
+        up = torch.cat([self.up_change, self.up_start], dim=1)  # [O, 2R]
+        with torch.device("meta"):
+            pair = LoraPair(nn.Linear(down.shape[1], len(up)), len(down), self.scale)
+        pair.down, pair.up = nn.Parameter(down), nn.Parameter(up)
+        return pair.requires_grad_(False)
 
 
 def _project(hidden: Tensor, weight: Tensor) -> Tensor:
@@ -89,7 +94,9 @@ def _project(hidden: Tensor, weight: Tensor) -> Tensor:
 
 
 Pair = LoraPair | PissaPair
-Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
+Tokens = slice | Tensor
+"""Which of the tokens of a row, by their numbers."""
+_Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
 
 
 class LowRankMemory(nn.Module):
@@ -102,10 +109,14 @@ class LowRankMemory(nn.Module):
         for name, pair in pairs.items():
             self._place(name, pair)
 
+    def folded(self) -> "LowRankMemory":
+        """Return the same memory for answering only: two products a layer, whatever its kind."""
+        return LowRankMemory({name: pair.folded() for name, pair in self.pairs.items()})
+
     @contextmanager
     def plugged_into(self, decoder: nn.Module) -> Iterator[None]:
         """Let every forward pass inside the block add what the pairs give; always unplugs."""
-        with hooked(decoder, {name: _adding(pair) for name, pair in self.pairs.items()}):
+        with _hooked(decoder, {name: _adding(pair) for name, pair in self.pairs.items()}):
             yield
 
     def _place(self, name: str, pair: Pair) -> None:
@@ -119,8 +130,23 @@ class LowRankMemory(nn.Module):
 
 
 @contextmanager
-def hooked(decoder: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
-    """Let hooks see what the decoder's layers of these names give, inside the block only."""
+def plugged_for_tokens(
+    decoder: nn.Module, readers: Sequence[tuple[Tokens, LowRankMemory]]
+) -> Iterator[None]:
+    """Let the pass inside the block add to some tokens what their memory gives; always unplugs.
+
+    For passes over one row of packed tokens that need no gradient.
+    """
+    pairs: dict[str, list[tuple[Tokens, Pair]]] = {}
+    for tokens, memory in readers:
+        for name, pair in memory.pairs.items():
+            pairs.setdefault(name, []).append((tokens, pair))
+    with _hooked(decoder, {name: _adding_to_tokens(each) for name, each in pairs.items()}):
+        yield
+
+
+@contextmanager
+def _hooked(decoder: nn.Module, hooks: Mapping[str, _Hook]) -> Iterator[None]:
     handles: list[RemovableHandle] = []
     try:
         for name, hook in hooks.items():
@@ -131,9 +157,18 @@ def hooked(decoder: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
             handle.remove()
 
 
-def _adding(pair: Pair) -> Hook:
+def _adding(pair: Pair) -> _Hook:
     def add(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         added: Tensor = pair(args[0])
         return output + added
+
+    return add
+
+
+def _adding_to_tokens(pairs: Sequence[tuple[Tokens, Pair]]) -> _Hook:
+    def add(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        for tokens, pair in pairs:
+            output[..., tokens, :] += pair(args[0][..., tokens, :])
+        return output
 
     return add

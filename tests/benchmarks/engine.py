@@ -26,7 +26,7 @@ from app.engine.batching import BatchingAnswerer
 from app.engine.prompting import show
 from app.lift.adapter import Lifted, read_adapter, write_adapter
 from app.lift.base_model import BaseModel, load_base_model
-from app.lift.kinds import DocumentMemory, new_memory
+from app.lift.kinds import DocumentMemory, empty_memory, form_of
 from app.lift.memory import GatedMemory
 from app.lift.presets import PRESETS
 from app.samples import load_sample
@@ -34,7 +34,7 @@ from app.settings import Settings
 
 ROUNDS, NUM_DOCUMENTS, NUM_TOKENS = 3, 16, 48
 METHOD = PRESETS["quick"]
-LORA = replace(METHOD, memory_kind="lora", lora_rank=None)
+PISSA = replace(METHOD, memory_kind="pissa", lora_rank=None)
 """At as many trained parameters as Gated Memory."""
 LONG = replace(METHOD, context_tokens=1500, window_tokens=2048)
 QUESTION = "What is told here of the people, and of what they do?"
@@ -92,7 +92,7 @@ class Bench:
         return Ask(QUESTION, f"doc{number}", lambda: text, METHOD, adapter, tokens)
 
     def ask_low_rank(self, number: int, tokens: int = NUM_TOKENS) -> Ask:
-        """Ask a document whose memory is a LoRA."""
+        """Ask a document whose memory is a PiSSA."""
         return replace(self.ask(number, tokens=tokens), adapter=self._low_rank[number])
 
     def rows(self) -> Iterator[Row]:
@@ -137,8 +137,8 @@ class Bench:
         ]
         low_rank, gates, single = in_turn(ways, ROUNDS)
         many = f"{NUM_DOCUMENTS} questions on as many documents"
-        yield rates(f"{many}, LoRA: at once / one by one", low_rank, single, "≥ 3")
-        yield rates(f"{many}: LoRA / Gated Memory", low_rank, gates, "≥ 0.6")
+        yield rates(f"{many}, PiSSA: at once / one by one", low_rank, single, "≥ 1.5")
+        yield rates(f"{many}: PiSSA / Gated Memory", low_rank, gates, "≥ 0.3")
 
     def _first_token(self) -> Row:
         ask = replace(self.ask(1, tokens=1), method=LONG)
@@ -214,7 +214,7 @@ def bench(base: BaseModel) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as folder:
         numbers, path = range(NUM_DOCUMENTS), Path(folder)
         adapters = [_adapter(base, _gated(base, number), path / f"{number}") for number in numbers]
-        low_rank = [_adapter(base, _lora(base), path / f"lora{number}") for number in numbers]
+        low_rank = [_adapter(base, _pissa(base, number), path / f"p{number}") for number in numbers]
         measured = Bench(base, adapters, low_rank)
         try:
             yield measured
@@ -248,16 +248,16 @@ def _gated(base: BaseModel, seed: int) -> GatedMemory:
     return GatedMemory.initialised(base.shapes, 2, torch.Generator().manual_seed(seed))
 
 
-@torch.no_grad()
-def _lora(base: BaseModel) -> DocumentMemory:
-    memory = new_memory(base, LORA)
-    for weight in memory.parameters():
-        weight.add_(torch.randn_like(weight), alpha=0.01)
+def _pissa(base: BaseModel, seed: int) -> DocumentMemory:
+    generator = torch.Generator().manual_seed(seed)
+    memory = empty_memory(base, form_of(base, PISSA)).to_empty(device=base.device)
+    for tensor in memory.state_dict().values():
+        tensor.normal_(std=0.01, generator=generator)
     return memory
 
 
 def _adapter(base: BaseModel, memory: DocumentMemory, path: Path) -> AdapterFile:
-    method = METHOD if isinstance(memory, GatedMemory) else LORA
+    method = METHOD if isinstance(memory, GatedMemory) else PISSA
     lifted = Lifted(memory, base, method, 1, 0, 1, (1.0,))
     info = write_adapter(path, lifted, document_sha256="", preset="quick", created_at="")
     return AdapterFile(partial(nullcontext, path), info.sha256)

@@ -1,6 +1,7 @@
 """Banks without an engine, and memories for them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import Event
 
 import pytest
@@ -66,11 +67,12 @@ def tier(bank: Bank, key: str) -> Tier | None:
     return next((kept.tier for kept in bank.kept() if kept.sha256 == key), None)
 
 
-def bring(bank: Bank, *keys: str, document_id: str = "doc") -> None:
+def bring(bank: Bank, *keys: str, document_id: str = "doc", width_factor: int = 2) -> None:
     """Prepare memories until each is where it can be."""
 
     def has_come(key: str) -> bool:
-        return bank.prepare(key, document_id, memory) is not Tier.COMING
+        load = partial(memory, width_factor=width_factor)
+        return bank.prepare(key, document_id, load) is not Tier.COMING
 
     for key in keys:
         wait_until(lambda key=key: has_come(key), 10)  # type: ignore[misc]

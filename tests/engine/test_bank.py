@@ -68,6 +68,20 @@ def test_memory_too_wide_for_the_slots_stays_whole(make_bank: Making) -> None:
     assert bank.acquire("wide") == (None, wide)
 
 
+def test_memories_in_no_slot_that_are_read_at_once_are_bounded(make_bank: Making) -> None:
+    """Together they take what may be kept; one by itself is read however large it is."""
+    bank = make_bank(host_bytes=ONE)
+    bring(bank, "a", width_factor=3)
+    assert bank.has_room_for("a")
+    bank.acquire("a")
+    bring(bank, "b", width_factor=3)
+    assert not bank.has_room_for("b")
+
+    assert bank.has_room_for("a")  # for a second row
+    bank.release("a")
+    assert bank.has_room_for("b")
+
+
 def test_failure_is_that_of_all_who_waited_and_tried_again_for_others(make_bank: Making) -> None:
     """Whoever wanted it before it failed shares in the failure; later, the file may be there."""
     bank = make_bank()

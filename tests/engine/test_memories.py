@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.engine.keys_values import Pool, RowCache
-from app.engine.memories import Memories
+from app.engine.memories import reading_of
 from app.engine.packed import PackedModel, Passed
 from app.engine.parts import Part
 from app.engine.slots import Slots
@@ -39,7 +39,7 @@ def test_each_row_reads_its_own(base: BaseModel, memories: list[DocumentMemory |
     rows = [torch.randint(3, 250, (n,), generator=generator).tolist() for n in _LENGTHS]
     slots = _slots(base)
     slots.write(1, memories[_IN_SLOT])  # type: ignore[arg-type]
-    model, pool, reading = PackedModel(base), Pool(len(rows), 48), Memories(slots)
+    model, pool = PackedModel(base), Pool(len(rows), 48)
     caches = [RowCache(40, pool=pool) for _ in rows]
 
     def read(cut: int | None = None) -> Passed:
@@ -49,7 +49,7 @@ def test_each_row_reads_its_own(base: BaseModel, memories: list[DocumentMemory |
             else Part(ids[cache.num_tokens : cut], cache, own=memories[row])
             for row, (ids, cache) in enumerate(zip(rows, caches, strict=True))
         ]
-        return model.forward(parts, reading.reading(parts))
+        return model.forward(parts, reading_of(parts, slots))
 
     read(3)
     for _ in range(3):
@@ -70,7 +70,7 @@ def test_low_rank_rows_by_themselves_have_no_share(
     ids = [5, 6, 7]
     bare = alone(base, ids, None)
     parts = [Part(ids, RowCache(8), own=memories[0]), Part(ids, RowCache(8))]
-    passed = PackedModel(base).forward(parts, Memories(_slots(base)).reading(parts))
+    passed = PackedModel(base).forward(parts, reading_of(parts, _slots(base)))
 
     assert passed.shares is None
     torch.testing.assert_close(passed.logits[1], bare, atol=2e-4, rtol=1e-3)
@@ -78,41 +78,26 @@ def test_low_rank_rows_by_themselves_have_no_share(
 
 
 @pytest.mark.parametrize("base", ["llama"], indirect=True)
-@pytest.mark.parametrize("part", ["down", "up"])
+@pytest.mark.parametrize(("kind", "part"), [("lora", "down"), ("lora", "up"), ("pissa", "start")])
 def test_memory_without_numbers_is_its_rows_trouble_only(
-    base: BaseModel, memories: list[DocumentMemory | None], make_low_rank: Callable, part: str
+    base: BaseModel,
+    memories: list[DocumentMemory | None],
+    make_low_rank: Callable,
+    kind: str,
+    part: str,
 ) -> None:
     """Whichever of its matrices is broken."""
-    broken, ids = make_low_rank(base, "lora", 5), [5, 6, 7]
-    for name, weight in broken.named_parameters():
+    broken, ids = make_low_rank(base, kind, 5), [5, 6, 7]
+    for name, weight in broken.state_dict().items():
         if name.endswith(part):
-            torch.nn.init.constant_(weight, torch.nan)
+            weight.fill_(torch.nan)
     parts = [Part(ids, RowCache(8), own=memory) for memory in (broken, memories[0], None)]
-    passed = PackedModel(base).forward(parts, Memories(_slots(base)).reading(parts))
+    passed = PackedModel(base).forward(parts, reading_of(parts, _slots(base)))
 
     assert passed.is_finite == [False, True, True]
     for row, memory in ((1, memories[0]), (2, None)):
         expected = alone(base, ids, memory)
         torch.testing.assert_close(passed.logits[row], expected, atol=2e-4, rtol=1e-3)
-
-
-@pytest.mark.parametrize("base", ["llama"], indirect=True)
-def test_memories_come_and_go(base: BaseModel, make_low_rank: Callable) -> None:
-    """Matrices are joined anew when another memory comes only; what a row reads stays its own."""
-    low_rank = [make_low_rank(base, "lora", seed) for seed in range(3)]
-    memories, ids, joined = Memories(_slots(base)), [5, 6, 7], list[object]()
-    for shown in ([0, 1], [1], [1, 0, None], [2, 1], [None]):
-        own = [None if number is None else low_rank[number] for number in shown]
-        parts = [Part(ids, RowCache(8), own=memory) for memory in own]
-        reading = memories.reading(parts)
-        passed = PackedModel(base).forward(parts, reading)
-        joined.append(reading and reading.joined)  # type: ignore[union-attr]
-        for row, memory in enumerate(own):
-            expected = alone(base, ids, memory)
-            torch.testing.assert_close(passed.logits[row], expected, atol=2e-4, rtol=1e-3)
-
-    assert joined[0] is joined[1] is joined[2] is not joined[3]
-    assert joined[4] is None
 
 
 def _slots(base: BaseModel) -> Slots:

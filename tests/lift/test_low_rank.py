@@ -217,3 +217,22 @@ def test_pair_works_in_the_layers_dtype() -> None:
 
     assert pair(torch.ones(1, 3, 8, dtype=torch.bfloat16)).dtype == torch.bfloat16
     assert pair.down.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-6), (torch.bfloat16, 0.02)])
+def test_folded_memory_adds_the_same(
+    llama: BaseModel, make_low_rank: MakeLowRank, kind: str, dtype: torch.dtype, most: float
+) -> None:
+    """Two products a layer instead of four; in half precision, too, small changes are not lost."""
+    memory = make_low_rank(llama, kind).to(dtype)
+    folded = memory.folded()
+    generator = torch.Generator().manual_seed(1)
+
+    assert folded.pairs.keys() == memory.pairs.keys()
+    for name, pair in memory.pairs.items():
+        layer = llama.decoder.get_submodule(name)
+        hidden = torch.randn(1, 5, layer.in_features, generator=generator).to(dtype)  # type: ignore[arg-type]
+        exact = deepcopy(pair).double()(hidden.double())
+        added = folded.pairs[name](hidden).double()
+        assert (added - exact).norm() < most * exact.norm()

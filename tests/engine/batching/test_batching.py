@@ -116,6 +116,26 @@ def test_memories_of_every_form_share_passes(
     assert {kept.tier for kept in engine.bank.kept()} == {Tier.SLOT, Tier.DEVICE}
 
 
+def test_low_rank_memories_beyond_the_limit_take_turns(
+    make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
+) -> None:
+    """No more of them are read at once than may be kept, and all are answered."""
+    base = tiny_base()
+    asks = [ask(name, make_adapter(base, seed, kind="lora")) for seed, name in enumerate("abcde")]
+    collect((first := start(base)).stream(asks[0]))
+    limit = 2 * first.bank.kept()[0].size_bytes
+    engine, read = start(base, EngineLimits(host_bytes=limit)), list[int]()
+    with base.model.get_output_embeddings().register_forward_hook(
+        lambda *_: read.append(
+            sum(each.size_bytes for each in engine.bank.kept() if each.num_answers)
+        )
+    ):
+        told = at_once(engine, asks * 2)
+
+    assert told == alone(base, asks) * 2
+    assert max(read) == limit
+
+
 def test_closing_an_answer_frees_all_that_it_held(
     make_adapter: Making, start: Callable[..., BatchingAnswerer], ask: Callable
 ) -> None:

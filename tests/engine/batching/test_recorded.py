@@ -9,18 +9,25 @@ from app.engine.keys_values import Pool
 from app.engine.recorded.steps import RecordedSteps
 from app.engine.slots import Slots
 from app.lift.base_model import BaseModel
-from tests.engine.batching.conftest import alone, at_once
+from tests.engine.batching.conftest import Making, alone, at_once
 from tests.engine.recorded.tapes import tape
 from tests.engine.recorded.test_steps import varlen_in_products
 from tests.tiny import tiny_base
 
 
 def test_answers_with_recorded_steps_are_those_given_alone(
-    start: Callable[..., BatchingAnswerer], unlike: Callable, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., BatchingAnswerer],
+    unlike: Callable,
+    ask: Callable,
+    make_adapter: Making,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Rows come and go, with memories and without: prompts are run, what is said is played."""
+    """Rows come and go, with memories and without: prompts are run, what is said is played.
+
+    A memory outside the slots is never missed by a step that is played.
+    """
     base, played = tiny_base(), list[int]()
-    asks = unlike(base)
+    asks = [*unlike(base), ask("lora", make_adapter(base, 5, kind="lora"), 3)]
     expected = alone(base, asks)
 
     class Counted(RecordedSteps):
