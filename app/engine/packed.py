@@ -70,7 +70,7 @@ class PackedModel:
     ) -> Passed:
         """Read the parts' tokens behind what their rows have seen, and advance the rows.
 
-        `memory` is read by all tokens; one that differs between rows is told which are whose.
+        `memory` is read by all tokens, or by those of its rows if it was made for these parts.
         """
         device = self._base.device
         ids = [token for part in parts for token in part.ids]

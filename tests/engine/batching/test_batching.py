@@ -112,7 +112,7 @@ def test_memories_of_every_form_share_passes(
 
     assert told == alone(base, asks) * 2
     assert [share is None for _, share in told[:5]] == [False, False, True, True, True]
-    assert max(rows) > 2 * 2  # more than two questions on each of two documents would be
+    assert max(rows) > 4  # rows of at least three documents
     assert {kept.tier for kept in engine.bank.kept()} == {Tier.SLOT, Tier.DEVICE}
 
 
