@@ -22,6 +22,7 @@ def _run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,  # SQLite changes a table by copying it
+        transactional_ddl=True,  # one transaction from the look at what is done to the last step
         render_item=_render_item,
     )
     with context.begin_transaction():

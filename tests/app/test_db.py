@@ -1,7 +1,5 @@
 """Transactions, hooks, URLs and migrations, on both databases."""
 
-import subprocess
-import sys
 import traceback
 from importlib.resources import files
 from pathlib import Path
@@ -43,18 +41,6 @@ def test_migrations_go_up_and_down(kind: str, tmp_path: Path, postgres_url: str)
 
     assert tables_below == ["alembic_version"]
     assert set(Base.metadata.tables) <= set(tables_above)
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_processes_that_migrate_at_once_wait_for_each_other(
-    kind: str, tmp_path: Path, postgres_url: str
-) -> None:
-    """API and worker may start together on an empty database."""
-    url = f"sqlite:///{tmp_path / 'lift.db'}" if kind == "sqlite" else _new_database(postgres_url)
-    code = f"from app.db import migrate; migrate({url!r})"
-    migrating = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-
-    assert [process.wait() for process in migrating] == [0, 0, 0]
 
 
 def test_migrating_twice_changes_nothing(sqlite: Database) -> None:

@@ -1,5 +1,7 @@
-"""Migrations of a database that holds data, on both databases."""
+"""Migrations, of a database that holds data, too, on both databases."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
-from app.db import connect
+from app.db import connect, known_revisions, migrate, revision_of
 from app.models import Base
 from tests.postgres import new_database
 
@@ -129,6 +131,41 @@ def test_newest_schema_is_what_the_models_say(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_migrate_at_once_wait_for_each_other(
+    kind: str, tmp_path: Path, postgres_url: str
+) -> None:
+    """API and worker may start together on an empty database."""
+    url = f"sqlite:///{tmp_path / 'lift.db'}" if kind == "sqlite" else new_database(postgres_url)
+    code = f"from app.db import migrate; migrate({url!r})"
+    migrating = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+
+    assert [process.wait() for process in migrating] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_migration_that_fails_leaves_the_database_as_it_was(
+    kind: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All steps are one transaction: no other process meets a schema between two of them."""
+    url = f"sqlite:///{tmp_path / 'lift.db'}" if kind == "sqlite" else new_database(postgres_url)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("alembic.op.add_column", fail)  # in the second step
+        with pytest.raises(OSError, match="no room"):
+            migrate(url)
+    engine = connect(url)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    migrate(url)
+    with engine.connect() as connection:
+        assert revision_of(connection) == known_revisions()[0]
+    engine.dispose()
 
 
 def _rows(connection: Connection) -> list[object]:
