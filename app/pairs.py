@@ -35,7 +35,7 @@ class QAPairList(BaseModel):
     data: list[QAPairView]
     evidence_share: float = Field(
         description="Share of the text's characters that stand in the evidence of pairs, held-back "
-        "ones left out: what is asked about, while all of the text is recited"
+        "ones left out"
     )
 
     @classmethod

@@ -143,12 +143,9 @@ def _attend(
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
-    s_aux: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attend for query [1, H, N, D] and key, value [1, K, N, D]; gives [1, N, H, D]."""
-    if s_aux is not None:
-        raise NotImplementedError("this base model has attention sinks, which are not computed")
     layer: Any = module.layer_idx
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     attended = _current.get().attend(

@@ -40,6 +40,11 @@ def find_attention(model: Any) -> tuple[AttentionLayer, ...]:
             "attention layers with a query projection (q_proj or qkv_proj) and an output "
             "projection (o_proj). Choose a base model of a family that the README lists."
         )
+    if any(hasattr(each, "sinks") for each in seen):
+        raise BaseModelError(
+            f"{type(model).__name__} cannot carry a memory: its attention has sinks, which are not "
+            "computed here. Choose a base model of a family that the README lists."
+        )
     return tuple(_layer(each, queries, num_tokens) for each, queries in seen.items())
 
 

@@ -122,14 +122,3 @@ def test_usual_attention_is_back_after_a_pass(base: BaseModel) -> None:
     PackedModel(base).forward([Part(prompts()[1], RowCache(64))])
 
     assert torch.equal(alone(base, prompts()[0], None), expected)
-
-
-def test_attention_sinks_are_refused() -> None:
-    """Left out, they would make a wrong answer that looks like one."""
-    base = tiny_base()
-    base.decoder.layers[0].self_attn.register_forward_pre_hook(
-        lambda _, args, given: (args, given | {"s_aux": torch.zeros(4)}), with_kwargs=True
-    )
-
-    with pytest.raises(NotImplementedError, match="attention sinks"):
-        PackedModel(base).forward([Part([5, 6], RowCache(8))])

@@ -124,3 +124,21 @@ def test_a_query_of_another_size_is_refused() -> None:
         layer.self_attn.q_norm = layer.self_attn.k_proj
     with pytest.raises(BaseModelError, match=r"unknown layout \(1, 5, 32\)"):
         find_attention(model)
+
+
+def test_attention_with_sinks_is_refused() -> None:
+    """GPT-OSS: the engine's attention leaves them out, and its answers would be wrong ones."""
+    config = AutoConfig.for_model(
+        "gpt_oss",
+        vocab_size=259,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        num_local_experts=2,
+        num_experts_per_tok=1,
+    )
+    with pytest.raises(BaseModelError, match=r"GptOssForCausalLM cannot .* sinks"):
+        find_attention(AutoModelForCausalLM.from_config(config))
