@@ -20,6 +20,7 @@ from app.lift.errors import AdapterError, MemoryFormError
 from app.lift.files import file_sha256, sync
 from app.lift.kinds import DocumentMemory, empty_memory, form_of, num_trained_parameters
 from app.lift.observer import QAPair
+from app.lift.presets import resolve_method
 
 FORMAT_VERSION = "1"
 _FILE_DTYPE = torch.bfloat16
@@ -157,6 +158,20 @@ def most_memory_bytes(file_bytes: int, base: BaseModel) -> int:
 def read_metadata(path: Path) -> Mapping[str, str]:
     """Return what the file says of itself; raises `AdapterError` if it is no safetensors file."""
     return _contents(path)[0]
+
+
+def method_of(metadata: Mapping[str, str]) -> MethodConfig:
+    """Return the settings that a file's memory was trained with.
+
+    One that the file does not name yet has the paper's value.
+
+    Raises:
+        AdapterError: the file does not tell them.
+    """
+    try:
+        return resolve_method("paper", {**json.loads(metadata["method"])})
+    except (KeyError, ValueError, TypeError) as error:  # an InvalidOptionError is a ValueError
+        raise AdapterError(f"it does not say how it was trained ({error!r})") from error
 
 
 def _contents(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:

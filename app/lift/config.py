@@ -49,6 +49,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "beta2": (0.0, 0.999999),
     "epsilon": (1e-30, 1.0),
     "max_gradient_norm": (1e-6, 1e6),
+    "kept_change": (0.01, 1.0),
     "completions_per_step": (0, 64),
     "questions_per_step": (0, 64),
     "clozes_per_step": (0, 64),
@@ -141,6 +142,9 @@ class MethodConfig:
     """Denominator's floor of AdamW (Table 8)."""
     max_gradient_norm: float = 1.0
     """Gradient norm that a step is clipped to (Table 8)."""
+    kept_change: float = 1.0
+    """Share of what the training changed that the finished memory keeps: weights between those of a
+    memory that says nothing and the trained ones (WiSE-FT, arXiv 2109.01903); 1 is the paper's."""
     completions_per_step: int = 0
     """Sentences of a joint step that are to be completed (objective distillation)."""
     questions_per_step: int = 0

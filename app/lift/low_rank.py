@@ -37,6 +37,11 @@ class LoraPair(nn.Module):
         """Return what is added to the layer's output for its input [B, T, I]."""
         return self.scale * _project(_project(hidden, self.down), self.up)  # [B, T, O]
 
+    @torch.no_grad()
+    def draw_back(self, share: float) -> None:
+        """Keep a share of what was learnt: B = 0 adds nothing."""
+        self.up.mul_(share)
+
     def folded(self) -> "LoraPair":
         """Return what adds the same, for answering only: itself."""
         return self
@@ -76,6 +81,12 @@ class PissaPair(nn.Module):
         return self.scale * added
 
     @torch.no_grad()
+    def draw_back(self, share: float) -> None:
+        """Keep a share of the way from A₀ to A, and from B₀ to B."""
+        self.down_change.mul_(share)
+        self.up_change.mul_(share)
+
+    @torch.no_grad()
     def folded(self) -> LoraPair:
         """Return what adds the same, for answering only: BA − B₀A₀ as ΔB·A + B₀·ΔA, of rank 2R.
 
@@ -112,6 +123,11 @@ class LowRankMemory(nn.Module):
     def folded(self) -> "LowRankMemory":
         """Return the same memory for answering only: two products a layer, whatever its kind."""
         return LowRankMemory({name: pair.folded() for name, pair in self.pairs.items()})
+
+    def draw_back(self, share: float) -> None:
+        """Keep a share of what the training changed; 1/share takes that back."""
+        for pair in self.pairs.values():
+            pair.draw_back(share)
 
     @contextmanager
     def plugged_into(self, decoder: nn.Module) -> Iterator[None]:

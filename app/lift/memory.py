@@ -98,6 +98,15 @@ class GatedMemory(nn.Module):
                 layer.initialise(generator, scale)
         return memory
 
+    @torch.no_grad()
+    def draw_back(self, share: float) -> None:
+        """Keep a share of what the training changed; 1/share takes that back.
+
+        Weights start next to nothing, so all are drawn to zero: m falls silent, g to its start.
+        """
+        for weight in self.parameters():
+            weight.mul_(share)
+
     def read(self, layer: int, query: Tensor) -> MemoryRead:
         """Read layer number `layer` for queries [B, T, H, D]."""
         result: MemoryRead = self.layers[layer](query)

@@ -79,7 +79,8 @@ class PissaKind(LoraKind):
         if not all(layer.weight.is_floating_point() for layer in layers.values()):
             raise MemoryFormError(
                 f"memory_kind 'pissa' needs the weights of {base.name!r} in floating point, and "
-                "they are quantised: choose lora, or load the base model unquantised"
+                "they are quantised: choose gated-memory (the preset balanced) or lora, or load "
+                "the base model unquantised"
             )
         return form
 

@@ -44,12 +44,16 @@ def train_memory(
 ) -> tuple[DocumentMemory, list[StepMetrics]]:
     """Train a memory on a document, from `start` or a new one, behind the checkpoint if given one.
 
+    What is returned is the trained memory, drawn back as `kept_change` says.
+
     The same arguments give the same memory, with or without a checkpoint. Raises like `train`.
     """
     memory = _memory_to_train(base, method, start, checkpoint)
     identity = identity_of(base, method, [data], start.sha256 if start else None)
     plan = partial(plan_steps, base, data, method)
-    return memory, train(base, memory, plan, method, observer, identity, checkpoint)
+    history = train(base, memory, plan, method, observer, identity, checkpoint)
+    memory.draw_back(method.kept_change)
+    return memory, history
 
 
 def train(

@@ -50,10 +50,11 @@ def replace_shapes(base: BaseModel) -> BaseModel:
     return replace(base, socket=SimpleNamespace(shapes=()))  # type: ignore[arg-type]
 
 
-def test_balanced_pissa_differs_in_kind_rank_and_rate_only(llama: BaseModel) -> None:
-    """The same lessons in as many steps train about as many numbers."""
+def test_balanced_pissa_gives_the_same_lessons(llama: BaseModel) -> None:
+    """The same lessons in as many steps train about as many numbers; half of the change is kept."""
     balanced, rival = PRESETS["balanced"], PRESETS["balanced-pissa"]
-    own = {name: getattr(balanced, name) for name in ("memory_kind", "lora_rank", "learning_rate")}
+    named = ("memory_kind", "lora_rank", "learning_rate", "kept_change")
+    own = {name: getattr(balanced, name) for name in named}
 
     assert rival.memory_kind == "pissa"
     assert replace(rival, **own) == balanced
@@ -117,7 +118,7 @@ def test_pissa_of_quantised_weights_is_refused_and_lora_is_not(llama: BaseModel)
     quantised = replace(llama, model=deepcopy(llama.model))
     for layer in adapted_layers(quantised, "all-linear").values():
         layer.weight = nn.Parameter(torch.ones(7, dtype=torch.uint8), requires_grad=False)
-    with pytest.raises(MemoryFormError, match=r"they are quantised: choose lora"):
+    with pytest.raises(MemoryFormError, match=r"they are quantised: choose gated-memory"):
         new_memory(quantised, MethodConfig(memory_kind="pissa", lora_rank=4))
 
     assert same(
