@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.lift.presets import PRESETS
@@ -93,7 +93,10 @@ class Settings(BaseSettings):
     answer_timeout_seconds: PositiveFloat = 600.0
     """Longest time for one answer, its wait included."""
     slot_bytes: PositiveInt = 512 * 1024**2
-    """Memory, on the engine's device, for the documents' memories that answers can read at once."""
+    """Memory, on the engine's device, for the Gated Memories that answers can read at once."""
+    low_rank_slot_bytes: NonNegativeInt = 640 * 1024**2
+    """The same for LoRA's and PiSSA's, if there is room for `answers_at_once` of them; else each is
+    read in products of its own."""
     adapter_bytes: PositiveInt = 2 * 1024**3
     """Main memory for the documents' memories that were read from their files."""
     key_value_bytes: PositiveInt = 4 * 1024**3
@@ -155,6 +158,7 @@ class Settings(BaseSettings):
             "waiting": self.waiting_questions,
             "answer_seconds": self.answer_timeout_seconds,
             "slot_bytes": self.slot_bytes,
+            "low_rank_slot_bytes": self.low_rank_slot_bytes,
             "host_bytes": self.adapter_bytes,
             "row_bytes": self.key_value_bytes,
             "prefix_bytes": self.prefix_bytes,

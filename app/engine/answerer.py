@@ -65,7 +65,7 @@ class Tier(StrEnum):
     SLOT = "slot"
     """In a slot, ready to be read by any row at once."""
     DEVICE = "device"
-    """On the device, of a form that the slots cannot hold: read by its rows as it is. Counted as if
+    """On the device, of a form that no slot can hold: read by its rows as it is. Counted as if
     it were in main memory."""
     FAILED = "failed"
     """Its file cannot be used."""

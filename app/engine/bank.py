@@ -11,20 +11,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from heapq import heappop, heappush
 from threading import Lock
 
 import structlog
 
+from app.engine.all_slots import Room
 from app.engine.answerer import EngineFailedError, KeptAdapter, Tier
 from app.engine.bank_counts import BankCounts
 from app.engine.holding import Holding
 from app.engine.measures import BankMeasures
 from app.engine.pins import Pins
-from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory
 from app.lift.low_rank import LowRankMemory
-from app.lift.memory import GatedMemory
 
 _LOADS_AT_ONCE = 4
 _log = structlog.get_logger()
@@ -36,7 +34,7 @@ Load = Callable[[], DocumentMemory]
 class Bank:
     """All memories of one engine. Safe to use from many threads."""
 
-    def __init__(self, slots: Slots, host_bytes: int, on_change: Callable[[], object]) -> None:
+    def __init__(self, slots: Room, host_bytes: int, on_change: Callable[[], object]) -> None:
         """Keep memories in `slots`, and up to `host_bytes` of them in main memory.
 
         `on_change` is called, from any thread, when a memory may have become ready.
@@ -45,8 +43,7 @@ class Bank:
         self._holdings: OrderedDict[str, Holding] = OrderedDict()
         """The least lately used first."""
         self._pins = Pins(self._holdings, host_bytes)
-        self._free = list(range(slots.num_slots))
-        """The first of them is taken: one product reads slots that lie together."""
+        self._free = set(range(slots.num_slots))
         self._lock = Lock()
         self._counts = BankCounts()
         self._loading = ThreadPoolExecutor(_LOADS_AT_ONCE, thread_name_prefix="bank-load")
@@ -226,12 +223,13 @@ class Bank:
         memory = load()
         if isinstance(memory, LowRankMemory):
             memory = memory.folded()
-        can_share = isinstance(memory, GatedMemory) and self._slots.can_hold(memory)
+        fitting = self._slots.fitting(memory)
         with self._lock:
             self._counts.load_seconds.add(time.perf_counter() - began)
-            held.memory = memory if can_share else memory.to(self._slots.device)
+            held.memory = memory if fitting else memory.to(self._slots.device)
+            held.fitting = fitting
             held.num_bytes = sum(weight.nbytes for weight in memory.state_dict().values())
-            held.tier = Tier.HOST if can_share else Tier.DEVICE
+            held.tier = Tier.HOST if fitting else Tier.DEVICE
             if self._pins.are_too_many and self._pins.lose(key):
                 _log.warning("adapter_unpinned", sha256=key, num_bytes=held.num_bytes)
             self._settle(key, held)
@@ -245,14 +243,14 @@ class Bank:
         if held.is_leaving and not held.num_rows:
             self._drop(key)
         elif held.tier is Tier.HOST:
-            if not self._free:
-                self._take_slot_back()
-            if self._free:
-                held.slot, held.tier = heappop(self._free), Tier.COMING
+            slot = self._free_slot(held.fitting)
+            if slot is not None:
+                self._free.remove(slot)
+                held.slot, held.tier = slot, Tier.COMING
                 self._begin(self._copying, key, held, self._copy)
 
     def _copy(self, key: str, held: Holding) -> None:
-        assert isinstance(held.memory, GatedMemory)
+        assert held.memory is not None
         assert held.slot is not None
         self._slots.write(held.slot, held.memory)
         with self._lock:
@@ -261,18 +259,23 @@ class Bank:
             if held.is_leaving:
                 self._drop(key)
 
-    def _take_slot_back(self) -> None:
-        """Take the slot of the memory that was used least lately, of a pinned one only in need."""
-        idle = [
-            key for key, held in self._holdings.items() if held.slot is not None and held.is_idle
-        ]
-        if idle:
-            self._counts.num_displaced += 1
-            self._leave_slot(self._holdings[min(idle, key=self._pins.holds)])
+    def _free_slot(self, fitting: range) -> int | None:
+        """Return the first free slot of these: one product reads slots that lie together.
+
+        Where none is, that of the idle memory that was used least lately, of a pinned one in need.
+        """
+        if not self._free.intersection(fitting):
+            idle = [
+                key for key, held in self._holdings.items() if held.slot in fitting and held.is_idle
+            ]
+            if idle:
+                self._counts.num_displaced += 1
+                self._leave_slot(self._holdings[min(idle, key=self._pins.holds)])
+        return min(self._free.intersection(fitting), default=None)
 
     def _leave_slot(self, held: Holding) -> None:
         assert held.slot is not None
-        heappush(self._free, held.slot)
+        self._free.add(held.slot)
         held.slot, held.tier = None, Tier.HOST
 
     def _make_room(self, newest: str) -> None:

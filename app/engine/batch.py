@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from app.engine.all_slots import AllSlots
 from app.engine.answerer import EngineBusyError, EngineFailedError
 from app.engine.keys_values import Pool
 from app.engine.measures import SECONDS, TOKENS, BatchMeasures, Tally
@@ -21,8 +22,7 @@ from app.engine.packed import PackedModel, Passed
 from app.engine.recorded.steps import RecordedSteps
 from app.engine.row import Row
 from app.engine.scheduler import QueueFullError, Readiness, Scheduler, Task, Turn
-from app.engine.slots import Slots
-from app.lift.low_rank import LowRankMemory
+from app.lift.memory import GatedMemory
 
 _LOOK_SECONDS, _CLOSING_SECONDS = 0.1, 30.0
 _log = structlog.get_logger()
@@ -35,7 +35,7 @@ class Parts:
     model: PackedModel
     recorded: RecordedSteps | None
     scheduler: Scheduler
-    slots: Slots
+    slots: AllSlots
     needs: Needs
     pool: Pool
 
@@ -185,12 +185,24 @@ class Batch:
                 raise ArithmeticError("it gave no numbers")
             speaks = row.read(turn.num_tokens)
             self._parts.needs.share_prefix(row)
-            if speaks and row.say(passed.logits[place : place + 1], _share_of(passed, row, place)):
+            if speaks and row.say(
+                passed.logits[place : place + 1], self._share(passed, row, place)
+            ):
                 self._end(row)
         except Exception as error:
             # One row's trouble, such as a memory that says no numbers, is no other's.
             _log.exception("row_failed", document_id=row.ask.document_id)
             self._end(row, _failure(error))
+
+    def _share(self, passed: Passed, row: Row, place: int) -> float | None:
+        if passed.shares is None or not self._has_gate(row):
+            return None
+        return passed.shares[place]
+
+    def _has_gate(self, row: Row) -> bool:
+        if row.slot is None:
+            return isinstance(row.own, GatedMemory)
+        return self._parts.slots.is_gated(row.slot)
 
     def _pass(self, rows: Sequence[Row], turns: Sequence[Turn]) -> Passed:
         pool = self._parts.pool
@@ -218,9 +230,3 @@ class Batch:
 
 def _failure(error: Exception) -> EngineFailedError:
     return EngineFailedError(f"the model failed: {error}; ask again")
-
-
-def _share_of(passed: Passed, row: Row, place: int) -> float | None:
-    if passed.shares is None or row.memory_key is None or isinstance(row.own, LowRankMemory):
-        return None
-    return passed.shares[place]

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from app.engine.all_slots import AllSlots, gated_slots_for, low_rank_slots_for
 from app.engine.answerer import (
     AdapterFile,
     Ask,
@@ -40,7 +41,6 @@ from app.lift.base_model import BaseModel
 from app.lift.errors import AdapterError
 from app.lift.kinds import DocumentMemory
 
-_WIDTH_FACTOR = 2
 _LOOK_SECONDS = 0.2
 _MIB = 1024**2
 
@@ -56,7 +56,9 @@ class EngineLimits:
     waiting: int = 256
     """Questions that wait at most."""
     slot_bytes: int = 512 * _MIB
-    """For the memories that rows can read at once."""
+    """For the Gated Memories that rows can read at once."""
+    low_rank_slot_bytes: int = 640 * _MIB
+    """For the low-rank ones, if there is room for `rows` of them; else each is read by itself."""
     host_bytes: int = 2048 * _MIB
     """For the memories that were read from their files."""
     row_bytes: int = 4096 * _MIB
@@ -91,7 +93,7 @@ class BatchingAnswerer:
         self._needs = Needs(self.bank, self._prefixes, self._load)
         parts = Parts(
             model=PackedModel(base),
-            recorded=_recorded(base, self.pool, slots),
+            recorded=_recorded(base, self.pool, slots.gated),
             scheduler=Scheduler(
                 most_rows=limits.rows,
                 step_tokens=max(limits.step_tokens, limits.rows),
@@ -223,10 +225,9 @@ class BatchingAnswerer:
             raise UnusableAdapterError(str(error)) from error
 
 
-def _slots(base: BaseModel, limits: EngineLimits) -> Slots:
-    one = Slots(base.shapes, 1, _WIDTH_FACTOR, torch.device("meta"), base.dtype)
-    num_slots = max(1, limits.slot_bytes // one.slot_bytes)
-    return Slots(base.shapes, num_slots, _WIDTH_FACTOR, base.device, base.dtype)
+def _slots(base: BaseModel, limits: EngineLimits) -> AllSlots:
+    low_rank = low_rank_slots_for(base, limits.low_rank_slot_bytes, least=limits.rows)
+    return AllSlots(gated_slots_for(base, limits.slot_bytes), low_rank)
 
 
 def _recorded(base: BaseModel, pool: Pool, slots: Slots) -> RecordedSteps | None:

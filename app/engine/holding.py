@@ -18,6 +18,8 @@ class Holding:
     memory: DocumentMemory | None = None
     error: Exception | None = None
     slot: int | None = None
+    fitting: range = range(0)
+    """The slots that can hold it."""
     num_rows: int = 0
     """Rows that read it now."""
     num_bytes: int = 0

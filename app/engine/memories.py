@@ -1,7 +1,7 @@
 """What the tokens of one pass read: memories in slots, and those that fit into none.
 
-A memory of another form than the slots', a low-rank one or a wider one, is read as it is by the
-tokens of its own rows, in products of its own. N tokens, H heads, D head size.
+A memory of another form than the slots' is read as it is by the tokens of its own rows, in products
+of its own. N tokens, H heads, D head size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from app.engine.parts import Part, spans_of
-from app.engine.slots import Slots
+from app.engine.all_slots import AllSlots
+from app.engine.low_rank_slots import LowRankSlots
+from app.engine.parts import Part, Span, spans_of
 from app.lift.base_model import BaseModel, Pluggable
 from app.lift.low_rank import LowRankMemory, Tokens, plugged_for_tokens
 from app.lift.memory import GatedMemory, GateTrace, Memory, MemoryRead
@@ -21,14 +22,16 @@ from app.lift.memory import GatedMemory, GateTrace, Memory, MemoryRead
 Kind = TypeVar("Kind", GatedMemory, LowRankMemory)
 
 
-def reading_of(parts: Sequence[Part], slots: Slots) -> "Pluggable | MixedReading | None":
+def reading_of(parts: Sequence[Part], slots: AllSlots) -> "Pluggable | MixedReading | None":
     """Return what the tokens of a pass over `parts` read; None if no row has a memory."""
-    in_slots = any(part.slot is not None for part in parts)
-    shared = slots.reading(spans_of(parts)) if in_slots else None
+    in_gated, in_low_rank = slots.apart(spans_of(parts))
+    shared = slots.gated.reading(in_gated) if in_gated else None
     wide = _readers(parts, GatedMemory, slots.device)
     low_rank = _readers(parts, LowRankMemory, slots.device)
     gated = _PartedReading(shared, wide) if wide else shared
-    return MixedReading(gated, low_rank) if low_rank else gated
+    if low_rank or in_low_rank:
+        return MixedReading(gated, low_rank, slots.low_rank, in_low_rank)
+    return gated
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,18 @@ class MixedReading:
     gated: Memory | None
     """What the tokens read that have a Gated Memory."""
     low_rank: Sequence[tuple[Tokens, LowRankMemory]]
+    """Those that are in no slot, with the tokens that read them."""
+    slots: LowRankSlots
+    in_slots: Sequence[Span]
+    """The tokens that read one of the slots."""
 
     @contextmanager
     def plugged_into(self, base: BaseModel) -> Iterator[GateTrace | None]:
         """Let the pass inside the block read; gives None where there are no gates."""
         with ExitStack() as plugs:
             plugs.enter_context(plugged_for_tokens(base.decoder, self.low_rank))
+            if self.in_slots:
+                plugs.enter_context(self.slots.plugged_into(base.decoder, self.in_slots))
             yield plugs.enter_context(base.plugged(self.gated)) if self.gated else None
 
 

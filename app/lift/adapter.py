@@ -20,7 +20,6 @@ from app.lift.errors import AdapterError, MemoryFormError
 from app.lift.files import file_sha256, sync
 from app.lift.kinds import DocumentMemory, empty_memory, form_of, num_trained_parameters
 from app.lift.observer import QAPair
-from app.lift.presets import resolve_method
 
 FORMAT_VERSION = "1"
 _FILE_DTYPE = torch.bfloat16
@@ -160,18 +159,19 @@ def read_metadata(path: Path) -> Mapping[str, str]:
     return _contents(path)[0]
 
 
-def method_of(metadata: Mapping[str, str]) -> MethodConfig:
-    """Return the settings that a file's memory was trained with.
-
-    One that the file does not name yet has the paper's value.
+def kept_change(metadata: Mapping[str, str]) -> float:
+    """Return what `MethodConfig.kept_change` was for the memory of a file; 1 if it does not tell.
 
     Raises:
-        AdapterError: the file does not tell them.
+        AdapterError: what it tells is no share.
     """
     try:
-        return resolve_method("paper", {**json.loads(metadata["method"])})
-    except (KeyError, ValueError, TypeError) as error:  # an InvalidOptionError is a ValueError
-        raise AdapterError(f"it does not say how it was trained ({error!r})") from error
+        share = float(json.loads(metadata.get("method", "{}")).get("kept_change", 1.0))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise AdapterError(f"its settings cannot be read ({error!r})") from error
+    if not 0.0 < share <= 1.0:
+        raise AdapterError(f"it tells a kept_change of {share}, which is no share")
+    return share
 
 
 def _contents(path: Path) -> tuple[Mapping[str, str], dict[str, Tensor]]:

@@ -143,8 +143,8 @@ class MethodConfig:
     max_gradient_norm: float = 1.0
     """Gradient norm that a step is clipped to (Table 8)."""
     kept_change: float = 1.0
-    """Share of what the training changed that the finished memory keeps: weights between those of a
-    memory that says nothing and the trained ones (WiSE-FT, arXiv 2109.01903); 1 is the paper's."""
+    """Share of what was learnt that the finished memory keeps: weights between those of a memory
+    that says nothing and the trained ones (WiSE-FT, arXiv 2109.01903); 1 is the paper's."""
     completions_per_step: int = 0
     """Sentences of a joint step that are to be completed (objective distillation)."""
     questions_per_step: int = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from app.lift.adapter import method_of, read_adapter, read_metadata
+from app.lift.adapter import kept_change, read_adapter, read_metadata
 from app.lift.base_model import BaseModel
 from app.lift.changes import Span, length_of, new_spans, with_rehearsal
 from app.lift.config import LEAST_LEARNING_RATE, MethodConfig
@@ -56,7 +56,7 @@ def load_former(
             if metadata.get(name) != wanted:
                 raise FormerError(f"its memory has {name} {metadata.get(name)!r}, not {wanted!r}")
         memory = read_adapter(path, base, sha256)
-        memory.draw_back(1 / method_of(metadata).kept_change)  # what it had learnt, in full
+        memory.draw_back(1 / kept_change(metadata))  # what it had learnt, in full
     except AdapterError as error:
         raise FormerError(f"its memory cannot be used: {error}") from error
     new = new_spans(former_text, text)

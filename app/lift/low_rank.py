@@ -107,7 +107,8 @@ def _project(hidden: Tensor, weight: Tensor) -> Tensor:
 Pair = LoraPair | PissaPair
 Tokens = slice | Tensor
 """Which of the tokens of a row, by their numbers."""
-_Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
+Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
+"""What a layer's output becomes."""
 
 
 class LowRankMemory(nn.Module):
@@ -125,14 +126,14 @@ class LowRankMemory(nn.Module):
         return LowRankMemory({name: pair.folded() for name, pair in self.pairs.items()})
 
     def draw_back(self, share: float) -> None:
-        """Keep a share of what the training changed; 1/share takes that back."""
+        """Keep a share of what was learnt; 1/share takes that back."""
         for pair in self.pairs.values():
             pair.draw_back(share)
 
     @contextmanager
     def plugged_into(self, decoder: nn.Module) -> Iterator[None]:
         """Let every forward pass inside the block add what the pairs give; always unplugs."""
-        with _hooked(decoder, {name: _adding(pair) for name, pair in self.pairs.items()}):
+        with hooked(decoder, {name: _adding(pair) for name, pair in self.pairs.items()}):
             yield
 
     def _place(self, name: str, pair: Pair) -> None:
@@ -157,12 +158,13 @@ def plugged_for_tokens(
     for tokens, memory in readers:
         for name, pair in memory.pairs.items():
             pairs.setdefault(name, []).append((tokens, pair))
-    with _hooked(decoder, {name: _adding_to_tokens(each) for name, each in pairs.items()}):
+    with hooked(decoder, {name: _adding_to_tokens(each) for name, each in pairs.items()}):
         yield
 
 
 @contextmanager
-def _hooked(decoder: nn.Module, hooks: Mapping[str, _Hook]) -> Iterator[None]:
+def hooked(decoder: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
+    """Let layers, by their names in the decoder, run hooks inside the block; always unhooks."""
     handles: list[RemovableHandle] = []
     try:
         for name, hook in hooks.items():
@@ -173,7 +175,7 @@ def _hooked(decoder: nn.Module, hooks: Mapping[str, _Hook]) -> Iterator[None]:
             handle.remove()
 
 
-def _adding(pair: Pair) -> _Hook:
+def _adding(pair: Pair) -> Hook:
     def add(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         added: Tensor = pair(args[0])
         return output + added
@@ -181,7 +183,7 @@ def _adding(pair: Pair) -> _Hook:
     return add
 
 
-def _adding_to_tokens(pairs: Sequence[tuple[Tokens, Pair]]) -> _Hook:
+def _adding_to_tokens(pairs: Sequence[tuple[Tokens, Pair]]) -> Hook:
     def add(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         for tokens, pair in pairs:
             output[..., tokens, :] += pair(args[0][..., tokens, :])

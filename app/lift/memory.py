@@ -100,7 +100,7 @@ class GatedMemory(nn.Module):
 
     @torch.no_grad()
     def draw_back(self, share: float) -> None:
-        """Keep a share of what the training changed; 1/share takes that back.
+        """Keep a share of what was learnt; 1/share takes that back.
 
         Weights start next to nothing, so all are drawn to zero: m falls silent, g to its start.
         """

@@ -73,8 +73,8 @@ class PissaKind(LoraKind):
         if int(form["lora_rank"]) > largest:
             raise MemoryFormError(
                 f"lora_rank {form['lora_rank']!r} is more than pissa can have on {base.name!r}, "
-                f"whose smallest adapted layer has the rank {largest}: choose a smaller lora_rank "
-                "or other lora_target_modules"
+                f"whose smallest adapted layer has the rank {largest}: choose a smaller lora_rank, "
+                "other lora_target_modules, or memory_kind gated-memory (the preset balanced)"
             )
         if not all(layer.weight.is_floating_point() for layer in layers.values()):
             raise MemoryFormError(
@@ -96,16 +96,21 @@ def adapted_layers(base: BaseModel, target_modules: str) -> dict[str, nn.Linear]
     Fused projections are one layer: Phi-3's query, key and value are its `qkv_proj`.
 
     Raises:
-        MemoryFormError: a name is no linear layer's.
+        MemoryFormError: a name is no linear layer's, or there is none.
     """
     modules = base.decoder.named_modules()
     layers = {name: module for name, module in modules if isinstance(module, nn.Linear)}
     known = {_last_part(name) for name in layers}
     wanted = known if target_modules == ALL_LINEAR else set(target_modules.split(","))
-    if not known or not wanted <= known:
+    if not known:
+        raise MemoryFormError(
+            f"{base.name!r} has no linear layers for LoRA or PiSSA: choose memory_kind "
+            "gated-memory (the preset balanced)"
+        )
+    if not wanted <= known:
         raise MemoryFormError(
             f"lora_target_modules {target_modules!r}: the linear layers of {base.name!r} are "
-            f"{', '.join(sorted(known)) or 'none'}"
+            f"{', '.join(sorted(known))}"
         )
     return {name: layer for name, layer in layers.items() if _last_part(name) in wanted}
 

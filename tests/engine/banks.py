@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 import torch
 
+from app.engine.all_slots import Room
 from app.engine.answerer import KeptAdapter, Tier
 from app.engine.bank import Bank
 from app.engine.slots import Slots
@@ -46,7 +47,7 @@ def make_bank() -> Iterator[Making]:
     """Make banks; they are closed at the end."""
     banks = list[Bank]()
 
-    def new(num_slots: int = 2, host_bytes: int = 10**9, slots: Slots | None = None) -> Bank:
+    def new(num_slots: int = 2, host_bytes: int = 10**9, slots: Room | None = None) -> Bank:
         slots = slots or Slots(SHAPES, num_slots, 2, torch.device("cpu"), torch.float32)
         banks.append(Bank(slots, host_bytes, lambda: None))
         return banks[-1]

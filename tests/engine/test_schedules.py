@@ -40,7 +40,7 @@ MEMORIES = {
     "lora": MethodConfig(memory_kind="lora", lora_rank=4),
     "pissa": MethodConfig(memory_kind="pissa", lora_rank=4),
 }
-"""The last three fit into no slot."""
+"""The third fits into no slot."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from app.engine.slots import Stacked, opened
+from app.engine.slot_ways import Stacked
+from app.engine.slots import opened
 from app.lift.memory import MemoryRead
 
 

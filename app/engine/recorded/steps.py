@@ -67,7 +67,8 @@ class RecordedSteps:
 
     def _can_take(self, part: Part) -> bool:
         is_placed = part.cache.pool is self._pool and part.cache.place is not None
-        return len(part.ids) == 1 and part.own is None and is_placed
+        is_known = part.slot is None or part.slot < self._slots.num_slots
+        return len(part.ids) == 1 and part.own is None and is_known and is_placed
 
     def _recording_for(self, parts: Sequence[Part]) -> "_Recording":
         used = {part.slot for part in parts if part.slot is not None}

@@ -1,15 +1,16 @@
 """What an analysis looks at: one memory on its base model, beside its document and questions."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from app.evaluation.analyses.errors import AnalysisError
-from app.lift.adapter import method_of, read_adapter, read_metadata
+from app.lift.adapter import read_adapter, read_metadata
 from app.lift.base_model import BaseModel, Pluggable, load_base_model
 from app.lift.config import MethodConfig
-from app.lift.errors import AdapterError
+from app.lift.presets import InvalidOptionError, resolve_method
 
 
 class Asked(NamedTuple):
@@ -70,10 +71,10 @@ def load_subject(adapter: Path, text: str, source: BaseSource) -> Subject:
 def _method(adapter: Path, metadata: Mapping[str, str]) -> MethodConfig:
     """Read the settings; one that the file does not name yet has the paper's value."""
     try:
-        return method_of(metadata)
-    except AdapterError as error:
+        return resolve_method("paper", {**json.loads(metadata["method"])})
+    except (KeyError, ValueError, TypeError, InvalidOptionError) as error:
         raise AnalysisError(
-            f"the adapter {adapter.name} cannot be analysed: {error}; "
+            f"the adapter {adapter.name} does not say how it was trained ({error!r}): "
             "give an adapter that this version of LIFT Server wrote"
         ) from error
 

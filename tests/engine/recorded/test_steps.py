@@ -192,17 +192,19 @@ def test_attention_without_a_kernel_is_not_recorded() -> None:
 
 @pytest.mark.usefixtures("_kernel")
 def test_rows_that_read_more_or_lie_elsewhere_are_not_recorded() -> None:
-    """A prompt, a row too long for a place, and one whose memory is in no slot, are run."""
+    """A prompt, a row too long for a place, one whose memory is in no slot or in a low-rank one."""
     base = tiny_base()
     rows = Rows(base, [1, 2])
     speaking, reading = rows.speaking([0, 1])
     longer = Part([5, 6], reading.cache, reading.slot)
     outside = Part([5], RowCache(8), None)
     other = Part([5], reading.cache, own=_memory(base, 3))
+    low_rank = Part([5], reading.cache, _NUM_SLOTS)
 
     assert rows.recorded.forward([speaking, longer]) is None
     assert rows.recorded.forward([speaking, outside]) is None
     assert rows.recorded.forward([speaking, other]) is None
+    assert rows.recorded.forward([speaking, low_rank]) is None
     assert rows.num_recorded == 0
 
 
