@@ -14,6 +14,11 @@ def _default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "lift-server"
 
 
+def _best_preset(values: dict[str, Any]) -> str:
+    is_whole = values.get("quantization", "none") == "none"  # PiSSA starts from whole weights
+    return "balanced-pissa" if is_whole else "balanced"
+
+
 class Settings(BaseSettings):
     """One process's settings. What is left unset is served from the data folder."""
 
@@ -48,8 +53,9 @@ class Settings(BaseSettings):
     reader: Path | None = None
     """File of a reader, made by `lift pretune`, that documents' memories start from; unset trains
     each memory anew."""
-    preset: str = "balanced"
-    """Method preset of documents that name none."""
+    preset: str = Field(default_factory=_best_preset)
+    """Method preset of documents that name none; by default `balanced-pissa`, or `balanced` with a
+    `quantization`."""
 
     ocr: Literal["off", "on"] = "off"
     """Whether PDF files whose pages are pictures are read; `on` needs the extra `ocr`."""
@@ -187,6 +193,11 @@ class Settings(BaseSettings):
     def _refuse_contradictions(self) -> Self:
         if self.preset not in PRESETS:
             raise ValueError(f"LIFT_PRESET must be one of {', '.join(PRESETS)}, not {self.preset}")
+        if PRESETS[self.preset].memory_kind == "pissa" and self.quantization != "none":
+            raise ValueError(
+                f"LIFT_PRESET={self.preset} needs LIFT_QUANTIZATION=none: PiSSA starts from "
+                "weights in floating point; choose balanced"
+            )
         if self.lease_seconds <= self.heartbeat_seconds:
             raise ValueError(
                 "LIFT_LEASE_SECONDS must be more than LIFT_HEARTBEAT_SECONDS: a lease has to last "

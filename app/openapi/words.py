@@ -53,7 +53,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "title": "The Kite Post",
         "preset": "quick",
     },
-    "Relift": {"preset": "balanced"},
+    "Relift": {"preset": "balanced-pissa"},
     "Question": {"question": "What is a letter of the Kite Post sealed with?", "max_tokens": 32},
 }
 """By schema, a request that is accepted."""

@@ -30,6 +30,7 @@ def test_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     ("given", "told"),
     [
         ({"preset": "qiuck"}, "LIFT_PRESET must be one of"),
+        ({"preset": "balanced-pissa", "quantization": "nf4"}, "needs LIFT_QUANTIZATION=none"),
         ({"lease_seconds": 10, "heartbeat_seconds": 10}, "LIFT_LEASE_SECONDS must be more than"),
         ({"max_attempts": 0}, "max_attempts"),
         ({"sweep_seconds": 0}, "sweep_seconds"),
@@ -45,3 +46,15 @@ def test_impossible_settings_are_refused(given: dict[str, str | int], told: str)
     """What cannot work is told at the start, by its name."""
     with pytest.raises(ValidationError, match=told):
         Settings.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "preset"),
+    [("none", "balanced-pissa"), ("int8", "balanced"), ("nf4", "balanced")],
+)
+def test_default_preset_is_the_best_that_the_base_can_carry(quantization: str, preset: str) -> None:
+    """PiSSA starts from whole weights; with quantised ones, documents get a Gated Memory."""
+    settings = Settings(quantization=quantization)
+
+    assert settings.preset == preset
+    assert Settings(quantization=quantization, preset="quick").preset == "quick"
