@@ -101,17 +101,19 @@ class Bench:
             collect(self.engine.stream(self.ask(number, tokens=1)))
             collect(self.engine.stream(self.ask(number, bare=True, tokens=1)))
             collect(self.engine.stream(self.ask_low_rank(number, tokens=1)))
-        yield self._decoding_alone()
+        yield from self._decoding_alone()
         yield from self._many()
         yield from self._many_low_rank()
         yield self._first_token()
         yield from self._swap_and_load()
         yield self._against_generate()
 
-    def _decoding_alone(self) -> Row:
-        ways = [partial(self._decode_rate, self.ask(0, bare=bare)) for bare in (False, True)]
-        memory, bare = in_turn(ways, ROUNDS * 3)
-        return rates("decoding, one answer: with memory / bare model", memory, bare, "≥ 0.85")
+    def _decoding_alone(self) -> Iterator[Row]:
+        asks = [self.ask(0), self.ask(0, bare=True), self.ask_low_rank(0)]
+        ways = [partial(self._decode_rate, ask) for ask in asks]
+        memory, bare, low_rank = in_turn(ways, ROUNDS * 3)
+        yield rates("decoding, one answer: with memory / bare model", memory, bare, "≥ 0.85")
+        yield rates("decoding, one answer: with PiSSA / bare model", low_rank, bare, "≥ 0.7")
 
     def _many(self) -> Iterator[Row]:
         numbers = range(NUM_DOCUMENTS)
@@ -137,8 +139,8 @@ class Bench:
         ]
         low_rank, gates, single = in_turn(ways, ROUNDS)
         many = f"{NUM_DOCUMENTS} questions on as many documents"
-        yield rates(f"{many}, PiSSA: at once / one by one", low_rank, single, "≥ 1.5")
-        yield rates(f"{many}: PiSSA / Gated Memory", low_rank, gates, "≥ 0.3")
+        yield rates(f"{many}, PiSSA: at once / one by one", low_rank, single, "≥ 3")
+        yield rates(f"{many}: PiSSA / Gated Memory", low_rank, gates, "≥ 0.6")
 
     def _first_token(self) -> Row:
         ask = replace(self.ask(1, tokens=1), method=LONG)
