@@ -92,7 +92,7 @@ def test_what_differs_is_another_document(client: TestClient, other: dict[str, A
 
 @pytest.mark.parametrize(
     "same",
-    [{"name": "b.csv"}, {"name": "folder/A.CSV"}, {"preset": "balanced"}, {"options": "{}"}],
+    [{"name": "b.csv"}, {"name": "folder/A.CSV"}, {"preset": "balanced-pissa"}, {"options": "{}"}],
 )
 def test_what_means_the_same_is_the_same(client: TestClient, same: dict[str, str]) -> None:
     """The name but for its suffix, and a default that is written out, make no difference."""

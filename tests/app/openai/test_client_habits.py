@@ -113,5 +113,5 @@ def test_readmes_example_runs(
 
     assert (
         capsys.readouterr().out
-        == "What are letters sealed with? in 19 characters0.25 ['Letters are sealed.']\n"
+        == "What are letters sealed with? in 19 charactersused ['Letters are sealed.']\n"
     )
