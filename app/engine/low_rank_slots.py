@@ -26,7 +26,7 @@ class LayerSize(NamedTuple):
 
 
 class LowRankSlots:
-    """Room for some folded memories (`LowRankMemory.folded`), taken once."""
+    """Room for some folded memories (`LowRankMemory.folded`), taken when the first one comes."""
 
     def __init__(
         self,
@@ -36,28 +36,21 @@ class LowRankSlots:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        """Take room for `num_slots` memories of that rank at most.
+        """Know of room for `num_slots` memories of that rank at most.
 
         `sizes` are those of the base model's linear layers, by their names in the decoder.
         """
         self.num_slots, self.rank = num_slots, rank
-        self._sizes, self._device = dict(sizes), device
-
-        def room(*size: int) -> Tensor:
-            return torch.zeros(num_slots, 1, *size, device=device, dtype=dtype)
-
+        self._sizes, self._device, self._dtype = dict(sizes), device, dtype
+        self._layers: dict[str, Stacked] = {}
         self._adapted = [frozenset[str]()] * num_slots
         """Layers that the memory in each slot adapts: no other runs a hook."""
-        self._layers = {
-            name: Stacked(room(size.num_inputs, rank), room(rank, size.num_outputs))
-            for name, size in sizes.items()
-        }
 
     @property
     def slot_bytes(self) -> int:
         """What one slot takes."""
-        stacked = self._layers.values()
-        return sum(part[0].nbytes for each in stacked for part in each)
+        numbers = sum(size.num_inputs + size.num_outputs for size in self._sizes.values())
+        return numbers * self.rank * self._dtype.itemsize
 
     def fitting(self, memory: DocumentMemory) -> range:
         """Return the slots that can hold a memory: all, or none if it is of another form."""
@@ -72,6 +65,7 @@ class LowRankSlots:
         """Put a memory that fits into a slot that nobody reads."""
         assert isinstance(memory, LowRankMemory)
         with copying(self._device):
+            self._layers = self._layers or self._room()
             self._adapted[slot] = frozenset(memory.pairs)
             for name, stacked in self._layers.items():
                 first, second = (part[slot, 0] for part in stacked)
@@ -89,6 +83,15 @@ class LowRankSlots:
         read = {span.slot for span in spans if span.slot is not None}
         adapted = {name for slot in read for name in self._adapted[slot]}
         return hooked(decoder, {name: _adding(self._layers[name], ways) for name in adapted})
+
+    def _room(self) -> dict[str, Stacked]:
+        def zeros(*size: int) -> Tensor:
+            return torch.zeros(self.num_slots, 1, *size, device=self._device, dtype=self._dtype)
+
+        return {
+            name: Stacked(zeros(size.num_inputs, self.rank), zeros(self.rank, size.num_outputs))
+            for name, size in self._sizes.items()
+        }
 
     def _has_room_for(self, name: str, pair: LoraPair) -> bool:
         size = LayerSize(pair.down.shape[1], len(pair.up))

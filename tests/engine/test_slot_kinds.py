@@ -85,3 +85,13 @@ def test_slots_that_others_left_hold_nothing_of_them(slots: AllSlots) -> None:
 
     assert stacked.first[0, 0, :, 1].abs().max() == 0
     assert stacked.second[0, 0, 1].abs().max() == 0
+
+
+def test_room_is_taken_when_the_first_memory_comes(slots: AllSlots) -> None:
+    """A server whose documents have Gated Memories only has all of its memory for other things."""
+    assert slots.low_rank.slot_bytes == (6 + 4) * 2 * 4
+    assert not slots.low_rank._layers
+    slots.write(1, _lora())
+
+    held = slots.low_rank._layers.values()
+    assert sum(part.nbytes for stacked in held for part in stacked) == slots.low_rank.slot_bytes
