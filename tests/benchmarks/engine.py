@@ -113,7 +113,7 @@ class Bench:
         ways = [partial(self._decode_rate, ask) for ask in asks]
         memory, bare, low_rank = in_turn(ways, ROUNDS * 3)
         yield rates("decoding, one answer: with memory / bare model", memory, bare, "≥ 0.85")
-        yield rates("decoding, one answer: with PiSSA / bare model", low_rank, bare, "≥ 0.7")
+        yield rates("decoding, one answer: with PiSSA / bare model", low_rank, bare, "≥ 0.6")
 
     def _many(self) -> Iterator[Row]:
         numbers = range(NUM_DOCUMENTS)
