@@ -73,6 +73,14 @@ class AllSlots:
         return gated, low_rank
 
 
+def slots_for(
+    base: BaseModel, gated_bytes: int, low_rank_bytes: int, least_low_rank: int
+) -> AllSlots:
+    """Take room for memories of `base`, as the two that follow do."""
+    low_rank = low_rank_slots_for(base, low_rank_bytes, least_low_rank)
+    return AllSlots(gated_slots_for(base, gated_bytes), low_rank)
+
+
 def gated_slots_for(base: BaseModel, num_bytes: int) -> Slots:
     """Take room for Gated Memories of `base`, on its device; for one at least."""
     one = Slots(base.shapes, 1, _WIDTH_FACTOR, _META, base.dtype)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from app.engine.all_slots import AllSlots, gated_slots_for, low_rank_slots_for
+from app.engine.all_slots import slots_for
 from app.engine.answerer import (
     AdapterFile,
     Ask,
@@ -79,7 +79,7 @@ class BatchingAnswerer:
         self._texts = Texts(base.tokenizer)
         self._tokenizing = threading.Lock()
         changed = threading.Condition()
-        slots = _slots(base, limits)
+        slots = slots_for(base, limits.slot_bytes, limits.low_rank_slot_bytes, limits.rows)
 
         def wake() -> None:
             with changed:
@@ -223,11 +223,6 @@ class BatchingAnswerer:
                 return read_adapter(path, self._base, adapter.sha256, torch.device("cpu"))
         except AdapterError as error:
             raise UnusableAdapterError(str(error)) from error
-
-
-def _slots(base: BaseModel, limits: EngineLimits) -> AllSlots:
-    low_rank = low_rank_slots_for(base, limits.low_rank_slot_bytes, least=limits.rows)
-    return AllSlots(gated_slots_for(base, limits.slot_bytes), low_rank)
 
 
 def _recorded(base: BaseModel, pool: Pool, slots: Slots) -> RecordedSteps | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from app.engine.all_slots import AllSlots
 from app.engine.low_rank_slots import LowRankSlots
 from app.engine.parts import Part, Span, spans_of
+from app.engine.slot_ways import index_of
 from app.lift.base_model import BaseModel, Pluggable
 from app.lift.low_rank import LowRankMemory, Tokens, plugged_for_tokens
 from app.lift.memory import GatedMemory, GateTrace, Memory, MemoryRead
@@ -83,9 +84,4 @@ def _readers(
     for part, span in zip(parts, spans_of(parts), strict=True):
         if isinstance(part.own, kind):
             readers.setdefault(part.own, []).extend(range(span.start, span.end))
-    return [(_index(tokens, device), memory) for memory, tokens in readers.items()]
-
-
-def _index(tokens: Sequence[int], device: torch.device) -> Tokens:
-    is_whole = tokens[-1] - tokens[0] == len(tokens) - 1
-    return slice(tokens[0], tokens[-1] + 1) if is_whole else torch.tensor(tokens, device=device)
+    return [(index_of(tokens, device), memory) for memory, tokens in readers.items()]

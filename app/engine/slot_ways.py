@@ -54,15 +54,18 @@ def ways_of(spans: Sequence[Span], device: torch.device) -> list[Way]:
     return [_One(slot, tokens, device) for slot, tokens in groups.items()]
 
 
+def index_of(tokens: Sequence[int], device: torch.device) -> slice | Tensor:
+    """Return what picks these tokens, in rising order: a slice, if they lie side by side."""
+    is_whole = tokens[-1] - tokens[0] == len(tokens) - 1
+    return slice(tokens[0], tokens[-1] + 1) if is_whole else torch.tensor(tokens, device=device)
+
+
 class _One:
     """The tokens that read one slot, in a product of their own."""
 
     def __init__(self, slot: int, tokens: Sequence[int], device: torch.device) -> None:
         self._slot, self.num_tokens = slot, len(tokens)
-        is_whole = tokens[-1] - tokens[0] == len(tokens) - 1
-        self.tokens: slice | Tensor = (
-            slice(tokens[0], tokens[-1] + 1) if is_whole else torch.tensor(tokens, device=device)
-        )
+        self.tokens = index_of(tokens, device)
 
     def read(self, given: Tensor, stacked: Stacked, product: Product) -> Tensor:
         """Read for all tokens [N, H, I]; gives [tokens, H, O]."""

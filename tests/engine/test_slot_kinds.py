@@ -26,6 +26,7 @@ def _lora() -> LowRankMemory:
     return LowRankMemory({"layer": pair})
 
 
+_SLOT = {"gated": 0, "lora": 1}
 _MAKERS: dict[str, Callable[[], DocumentMemory]] = {"gated": memory, "lora": _lora}
 
 
@@ -55,8 +56,8 @@ def test_a_memory_takes_the_place_of_its_own_kind(
     assert _bring(bank, kind, "second") is Tier.SLOT
 
     assert (tier(bank, "other"), tier(bank, "first")) == (Tier.SLOT, Tier.HOST)
-    assert slots.is_gated(bank.acquire("second")[0] or 0) == (kind == "gated")
-    assert slots.is_gated(bank.acquire("other")[0] or 0) == (other == "gated")
+    assert bank.acquire("second") == (_SLOT[kind], None)
+    assert bank.acquire("other") == (_SLOT[other], None)
 
 
 @pytest.mark.parametrize(("kind", "other"), [("gated", "lora"), ("lora", "gated")])

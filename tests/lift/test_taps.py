@@ -1,6 +1,7 @@
 """Where attention is tapped: the right tensor, in every family's way of giving it."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -81,31 +82,48 @@ def test_attention_that_a_text_does_not_pass_through_is_left_out() -> None:
     assert [layer.output for layer in find_attention(model)] == [each.o_proj for each in own]
 
 
-def test_attention_of_another_build_is_refused() -> None:
-    """Where there is no query projection to tap, the refusal names the class and what is needed."""
-    config = AutoConfig.for_model(
-        "gpt2", n_layer=2, n_embd=8, n_head=2, vocab_size=259, bos_token_id=0, eos_token_id=1
-    )
-    with pytest.raises(BaseModelError, match=r"GPT2LMHeadModel cannot .* found 0 of 2 .*q_proj"):
-        find_attention(AutoModelForCausalLM.from_config(config))
+_TWO_LAYERS = {
+    "vocab_size": 259,
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+}
+_GPT2 = {"n_layer": 2, "n_embd": 8, "n_head": 2, "vocab_size": 259}
 
 
-def test_a_model_with_attention_in_some_layers_only_is_refused() -> None:
-    """A hybrid would hear a memory in its attention layers and not in the others."""
-    config = AutoConfig.for_model(
-        "recurrent_gemma",
-        vocab_size=259,
-        hidden_size=32,
-        intermediate_size=32,
-        lru_width=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        block_types=["recurrent", "attention"],
-    )
-    with pytest.raises(BaseModelError, match=r"RecurrentGemmaForCausalLM .* found 1 of 2"):
-        find_attention(AutoModelForCausalLM.from_config(config))
+@pytest.mark.parametrize(
+    ("family", "settings", "told"),
+    [
+        pytest.param(
+            "gpt2",
+            {**_GPT2, "bos_token_id": 0, "eos_token_id": 1},
+            r"GPT2LMHeadModel cannot .* found 0 of 2 .*q_proj",
+            id="no query projection to tap",
+        ),
+        pytest.param(
+            "recurrent_gemma",
+            {**_TWO_LAYERS, "lru_width": 32, "block_types": ["recurrent", "attention"]},
+            r"RecurrentGemmaForCausalLM .* found 1 of 2",
+            id="a hybrid would hear a memory in some layers only",
+        ),
+        pytest.param(
+            "gpt_oss",
+            {**_TWO_LAYERS, "num_local_experts": 2, "num_experts_per_tok": 1},
+            r"GptOssForCausalLM cannot .* sinks",
+            id="sinks, which the engine's attention leaves out",
+        ),
+    ],
+)
+def test_a_family_that_cannot_carry_a_memory_is_refused(
+    family: str, settings: dict[str, Any], told: str
+) -> None:
+    """The refusal names the class and what is the matter."""
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **settings))
+    with pytest.raises(BaseModelError, match=told):
+        find_attention(model)
 
 
 def test_a_norm_that_serves_query_and_key_is_refused() -> None:
@@ -124,21 +142,3 @@ def test_a_query_of_another_size_is_refused() -> None:
         layer.self_attn.q_norm = layer.self_attn.k_proj
     with pytest.raises(BaseModelError, match=r"unknown layout \(1, 5, 32\)"):
         find_attention(model)
-
-
-def test_attention_with_sinks_is_refused() -> None:
-    """GPT-OSS: the engine's attention leaves them out, and its answers would be wrong ones."""
-    config = AutoConfig.for_model(
-        "gpt_oss",
-        vocab_size=259,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        num_local_experts=2,
-        num_experts_per_tok=1,
-    )
-    with pytest.raises(BaseModelError, match=r"GptOssForCausalLM cannot .* sinks"):
-        find_attention(AutoModelForCausalLM.from_config(config))
