@@ -1,7 +1,7 @@
 """Random schedules over a whole engine: whatever comes and goes, each answer is its own.
 
 Questions on several documents, kinds and versions of memories, hung up at any moment, among what
-operators do; on few rows, one or two slots and little room. At the end nothing is held.
+operators do; on few rows, few slots of either kind and little room. At the end nothing is held.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +17,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.engine.all_slots import low_rank_slots_for
 from app.engine.answerer import AdapterFile, AdaptersFullError, Ask, Tier, collect
 from app.engine.batching import BatchingAnswerer, EngineLimits
 from app.lift.adapter import Lifted, write_adapter
@@ -28,7 +29,15 @@ from tests.tiny import tiny_base
 from tests.waiting import wait_until
 
 BASE = tiny_base()
-LIMITS = EngineLimits(rows=3, step_tokens=40, waiting=20, slot_bytes=1, row_bytes=1_020_000)
+LOW_RANK_SLOTS = 3  # as many as rows: fewer would be none
+LIMITS = EngineLimits(
+    rows=LOW_RANK_SLOTS,
+    step_tokens=40,
+    waiting=20,
+    slot_bytes=1,
+    low_rank_slot_bytes=LOW_RANK_SLOTS * low_rank_slots_for(BASE, 0, 1).slot_bytes,
+    row_bytes=1_020_000,
+)
 METHOD = MethodConfig(window_tokens=256, context_tokens=60)
 DOCUMENTS = {name: f"{name} lit the lamp of the tower each evening. " * 4 for name in "abc"}
 LENGTHS = (1, 5, 100)
@@ -39,8 +48,15 @@ MEMORIES = {
     "wide": MethodConfig(memory_width_factor=3),
     "lora": MethodConfig(memory_kind="lora", lora_rank=4),
     "pissa": MethodConfig(memory_kind="pissa", lora_rank=4),
+    "second lora": MethodConfig(memory_kind="lora", lora_rank=4),
+    "second pissa": MethodConfig(memory_kind="pissa", lora_rank=4),
 }
-"""The third fits into no slot."""
+"""Two for one slot, one that fits into none, and four for three."""
+SHARING = {
+    1: ("first", "second"),
+    LOW_RANK_SLOTS: ("lora", "pissa", "second lora", "second pissa"),
+}
+"""The memories that take turns at so many slots."""
 
 
 @dataclass(frozen=True)
@@ -155,15 +171,23 @@ def run(world: World, schedule: Schedule) -> None:
     for question, answer in heard:
         key = (question.document, question.memory, question.num_tokens)
         assert answer.result() in (None, alone[key])
-    check_empty(engine)
+    check_empty(engine, files)
 
 
-def check_empty(engine: BatchingAnswerer) -> None:
+def check_empty(engine: BatchingAnswerer, files: Mapping[str | None, AdapterFile | None]) -> None:
     wait_until(lambda: engine.num_rows == 0 and engine.pool.num_free == LIMITS.rows, 20)
     wait_until(lambda: all(each.tier is not Tier.COMING for each in engine.kept_adapters()), 20)
     kept = engine.kept_adapters()
     assert not any(each.num_answers for each in kept)
-    assert sum(each.tier is Tier.SLOT for each in kept) <= 1
+    in_slots = {each.sha256 for each in kept if each.tier is Tier.SLOT}
+    for num_slots, names in SHARING.items():
+        assert len(in_slots.intersection(_sha256(files[name]) for name in names)) <= num_slots
+    assert _sha256(files["wide"]) not in in_slots
+
+
+def _sha256(file: AdapterFile | None) -> str:
+    assert file is not None
+    return file.sha256
 
 
 def over(num_schedules: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
