@@ -46,7 +46,7 @@ class MemoryState(StrEnum):
     PENDING = "pending"
     """It will; the memory was still in the making."""
     UNRELATED = "unrelated"
-    """It did not: too few of the question's words stand in the document."""
+    """It did not: by its words, the question is hardly about the document."""
     OFF = "off"
 
 
@@ -68,9 +68,9 @@ class Wishes(BaseModel):
     memory: MemoryUse = Field(
         MemoryUse.REQUIRED,
         description="required: 409 until the memory is ready. if_ready: without it while it is in "
-        "the making. Both leave it out for a question that has too few words in common with the "
-        "document, if the document's least_overlap says so; always does not. off: the base model "
-        "over the document's text alone",
+        "the making. Both leave it out for a question that by its words is hardly about the "
+        "document, if the document's least_relatedness says so; always does not. off: the base "
+        "model over the document's text alone",
     )
     context: Context | None = Field(
         None,

@@ -215,7 +215,7 @@ def _is_choosy(draft: Draft, question: Question) -> bool:
     """Tell whether the memory is read by related questions only."""
     ask = draft.inquiry.ask
     return bool(
-        ask.adapter and ask.method.least_overlap and question.memory is not MemoryUse.ALWAYS
+        ask.adapter and ask.method.least_relatedness and question.memory is not MemoryUse.ALWAYS
     )
 
 
@@ -233,6 +233,6 @@ def _look_up(draft: Draft, question: Question, indexed: IndexedText) -> Inquiry:
     inquiry = replace(inquiry, ask=replace(inquiry.ask, passages=passages), evidence=evidence)
     if not _is_choosy(draft, question):
         return inquiry
-    overlap = max(map(indexed.ranking.relevance.overlap, (words, question.question)))
-    is_related = overlap >= inquiry.ask.method.least_overlap
+    related = max(map(indexed.ranking.relevance.probability, (words, question.question)))
+    is_related = related >= inquiry.ask.method.least_relatedness
     return inquiry if is_related else inquiry.without_memory()

@@ -14,7 +14,7 @@ _SHARE_WIDTH = 20
 _EVIDENCE_CHARACTERS = 200
 _WITHOUT_MEMORY = {
     "pending": "without memory, which is still in the making: answered from passages of the text",
-    "unrelated": "without memory: too few of the question's words stand in the document",
+    "unrelated": "without memory: by its words, the question is hardly about the document",
 }
 
 Memory = Annotated[

@@ -49,13 +49,13 @@ class Pass:
     def readers(self, questions: Sequence[Question]) -> Iterator[tuple["Pass", list[Question]]]:
         """Yield the questions that the memory is read for, and the others with a pass without it.
 
-        The product's rule: `least_overlap`, with the document that the memory was trained on.
+        The product's rule: `least_relatedness`, with the document that the memory was trained on.
         """
-        least = self.opened.method.least_overlap
+        least = self.opened.method.least_relatedness
         known = Relevance.of(self.learnt.text) if self.learnt and least else None
         related, others = list[Question](), list[Question]()
         for each in questions:
-            is_related = known is None or known.overlap(each.question) >= least
+            is_related = known is None or known.probability(each.question) >= least
             (related if is_related else others).append(each)
         yield self, related
         yield replace(self, memory=None, learnt=None), others

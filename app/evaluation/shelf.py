@@ -114,7 +114,7 @@ class Shelf:
         sync(path.parent)
 
     def _path(self, document: Document, method: MethodConfig) -> Path:
-        trained = replace(method, least_overlap=0.0)  # which only asking heeds
+        trained = replace(method, least_relatedness=0.0)  # which only asking heeds
         started_from = [self._reader_sha256] if self._reader else []
         key = self._key(document, asdict(trained), *started_from)
         return self._folder / f"{key}.safetensors"

@@ -57,7 +57,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "unrelated_share": (0.0, 1.0),
     "unrelated_weight": (0.0, 1e6),
     "gate_weight": (0.0, 1e6),
-    "least_overlap": (0.0, 1.0),
+    "least_relatedness": (0.0, 1.0),
     "teacher_context_tokens": (0, 1_000_000),
     "teacher_top_k": (1, 1_000),
     "checkpoint_activations": (0, 1),
@@ -171,9 +171,9 @@ class MethodConfig:
     """The prompt's limit when answering, in tokens (section 4.1)."""
     context_tokens: int = 7800
     """Most tokens of truncated context in a prompt; what is left holds the question."""
-    least_overlap: float = 0.0
-    """Least share of a question's words, weighed by rarity, that one passage of the document holds
-    for the memory to be read; others are answered without it. 0 reads it always (the paper)."""
+    least_relatedness: float = 0.0
+    """How probably a question has to be about the document, by its words (`relevance.py`), for the
+    memory to be read; others are answered without it. 0 reads it always (the paper)."""
     seed: int = 0
     """Seed of everything random in lifting a document."""
 

@@ -1,8 +1,8 @@
 """Short texts that have nothing to do with any document: everyday English, in many kinds.
 
-They tell how rare a word is, and a memory can be trained to stay shut on them. Knows its own file
-only. The passages were written for this project: invented, or general knowledge in our words. A
-third of the questions cannot be answered from their passage, but by anyone.
+A memory can be trained to stay shut on them. Knows its own file only. The passages were written for
+this project: invented, or general knowledge in our words. A third of the questions cannot be
+answered from their passage, but by anyone.
 """
 
 import json

@@ -28,8 +28,9 @@ class PassageRanking:
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self.passages = tuple(passages)
-        words = stems([passage.text for passage in self.passages])
-        self.relevance = Relevance(words)
+        texts = [passage.text for passage in self.passages]
+        words = stems(texts)
+        self.relevance = Relevance(texts, words)
         """Which questions concern the text at all."""
         self._ranking = BM25() if any(words) else None  # it cannot do without a word
         if self._ranking:

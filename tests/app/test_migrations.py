@@ -1,5 +1,6 @@
 """Migrations, of a database that holds data, too, on both databases."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,34 @@ def test_keys_come_and_go_without_touching_documents(engine: Engine) -> None:
     assert not tables & {"api_keys", "training_use", "idempotency_keys"}
 
 
+def test_jobs_keep_their_rule_about_related_questions(engine: Engine) -> None:
+    """Under its new name; who read the memory always, still does, and other settings stay."""
+    methods = {
+        "old": {"least_overlap": 0.6, "seed": 3},
+        "always": {"least_overlap": 0.0},
+        "none": {},
+    }
+    _move(engine, command.upgrade, "0001")
+    with engine.begin() as connection:
+        for name, method in methods.items():
+            for row in _OLD_ROWS[:2]:
+                connection.execute(text(row.replace("_1'", f"_{name}'")))
+            row = {"id": f"doc_{name}", "method": json.dumps(method)}
+            connection.execute(text("UPDATE documents SET method = :method WHERE id = :id"), row)
+    _move(engine, command.upgrade, "0006")
+
+    _move(engine, command.upgrade, "0007")
+    with engine.connect() as connection:
+        renamed = _methods(connection)
+    _move(engine, command.downgrade, "0006")
+    with engine.connect() as connection:
+        named_back = _methods(connection)
+
+    always = {"least_relatedness": 0.0}
+    assert renamed == {"old": {"least_relatedness": 0.9, "seed": 3}, "always": always, "none": {}}
+    assert named_back == methods
+
+
 def test_newest_schema_is_what_the_models_say(engine: Engine) -> None:
     """Nothing is left for the migration generator to find."""
     _move(engine, command.upgrade, "head")
@@ -172,6 +201,12 @@ def _rows(connection: Connection) -> list[object]:
     tables = ("documents", "jobs", "adapters", "qa_pairs")
     queries = [text(f"SELECT * FROM {table}") for table in tables]
     return [row for query in queries for row in connection.execute(query).mappings().all()]
+
+
+def _methods(connection: Connection) -> dict[str, object]:
+    jobs = connection.execute(text("SELECT document_id, method FROM jobs")).all()
+    read = {name: json.loads(row) if isinstance(row, str) else row for name, row in jobs}
+    return {name.removeprefix("doc_"): method for name, method in read.items()}
 
 
 def _move(engine: Engine, direction: object, revision: str) -> None:

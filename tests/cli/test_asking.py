@@ -67,7 +67,7 @@ def test_a_question_that_is_none_of_the_memorys_business_is_told(played: PlayedS
     """So nobody wonders why there is no memory share."""
     result = ask(played, said("Tokyo.", memory="unrelated", memory_share=None))
 
-    assert "too few of the question's words stand in the document" in result.output
+    assert "by its words, the question is hardly about the document" in result.output
     assert "memory share" not in result.output
 
 

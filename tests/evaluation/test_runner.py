@@ -196,22 +196,24 @@ def test_memory_is_read_for_related_questions_only(
     """By the product's rule, on the document that it was trained on; the others score as `icl`."""
     strange = question("lamp", 4, "What is the capital of Japan?", "Tokyo", "")
     lamp = replace(LAMP, questions=(*LAMP.questions, strange))
-    methods = "icl,lift:least_overlap=0.9,lift:least_overlap=0,unrelated:least_overlap=1"
+    methods = (
+        "icl,lift:least_relatedness=0.9,lift:least_relatedness=0,unrelated:least_relatedness=1"
+    )
     watched = run(make_bench(methods, documents=(lamp, PLUM)))
 
     rows = [r for r in kept(tmp_path) if r.document_id == "lamp"]
     scores = {(r.method, r.question_id): r for r in rows}
     questions = {r.question_id: r.question for r in rows if r.method == "icl"}
     known = Relevance.of(LAMP.text)
-    related = {key: known.overlap(said) >= 0.9 for key, said in questions.items()}
+    related = {key: known.probability(said) >= 0.9 for key, said in questions.items()}
     for question_id, is_related in related.items():
-        ruled = scores["lift:least_overlap=0.9", question_id]
-        same = "lift:least_overlap=0" if is_related else "icl"
+        ruled = scores["lift:least_relatedness=0.9", question_id]
+        same = "lift:least_relatedness=0" if is_related else "icl"
         assert ruled.memory_of == ("lamp" if is_related else None)
         assert ruled.log_likelihood == pytest.approx(scores[same, question_id].log_likelihood)
     assert set(related.values()) == {True, False}
     assert [each for each in watched.trainings if each[0] == "lamp"] == [
-        ("lamp", "lift:least_overlap=0.9")
+        ("lamp", "lift:least_relatedness=0.9")
     ]
-    drift = [r for r in rows if r.method == "unrelated:least_overlap=1"]
+    drift = [r for r in rows if r.method == "unrelated:least_relatedness=1"]
     assert all(r.log_likelihood == r.reference_log_likelihood for r in drift)

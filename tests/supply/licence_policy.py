@@ -52,8 +52,10 @@ CLASSIFIERS = {
 """What follows `License :: OSI Approved ::`."""
 
 READ = {
+    "locate": "MIT",  # the LICENSE in its wheel; its metadata says `other`
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # and permissive ones of what PDFium is built from
     "rouge": "Apache-2.0",  # its metadata names a file; this is the one in its wheel
+    "wordfreq": "Apache-2.0 AND CC-BY-SA-4.0",  # its code, and its counts of words
 }
 """What was read in the wheels of packages whose metadata does not say it."""
 
@@ -75,6 +77,11 @@ _LIBPQ = (
 EXEMPT = {
     "psycopg": Exempt("LGPL-3.0-only", _LIBPQ),
     "psycopg-binary": Exempt("LGPL-3.0-only", _LIBPQ),
+    "wordfreq": Exempt(
+        "Apache-2.0 AND CC-BY-SA-4.0",
+        "Its counts of words are looked up as they are published, in a package of their own that "
+        "names where they come from: nothing is made of them that would have to be shared alike.",
+    ),
 }
 
 CUDA = ("cuda-", "nvidia-")

@@ -58,7 +58,7 @@ def test_a_method_without_the_rule_reads_the_memory_always(
     client: TestClient, database: Database, store: Store, answerer: FakeAnswerer
 ) -> None:
     """The paper's, for example."""
-    body = {"text": TEXT, "options": {"least_overlap": 0.0}}
+    body = {"text": TEXT, "options": {"least_relatedness": 0.0}}
     document_id = client.post("/documents", json=body).json()["id"]
     make_ready(database, store, document_id)
     store.put(text_key(document_id), BytesIO(TEXT.encode()))

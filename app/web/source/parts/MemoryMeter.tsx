@@ -14,7 +14,7 @@ export function MemoryMeter({ answer }: { answer: Answer }) {
     return <p class="source">From {context}: the memory is still in the making.</p>;
   }
   if (answer.memory === "unrelated") {
-    const why = "too few of the question's words stand in the document";
+    const why = "by its words, the question is hardly about the document";
     return <p class="source">From {context}, without the memory: {why}.</p>;
   }
   if (answer.memory === "off") return <p class="source">From {context}, without the memory.</p>;
