@@ -197,8 +197,8 @@ class Answer(BaseModel):
         "and for the kinds lora and pissa. Not a probability that the answer is right"
     )
     memory: MemoryState = Field(
-        description="pending: not used, it was still in the making. unrelated: not used, too few "
-        "of the question's words stand in the document"
+        description="pending: not used, it was still in the making. unrelated: not used, by "
+        "its words the question is hardly about the document"
     )
     context: Context = Field(description="What of the text stood beside the question")
     finish_reason: str = Field(

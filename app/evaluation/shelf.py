@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,10 @@ class Shelf:
         sync(path.parent)
 
     def _path(self, document: Document, method: MethodConfig) -> Path:
-        trained = replace(method, least_relatedness=0.0)  # which only asking heeds
+        settings = asdict(method)
+        del settings["least_relatedness"]  # which only asking heeds
         started_from = [self._reader_sha256] if self._reader else []
-        key = self._key(document, asdict(trained), *started_from)
+        key = self._key(document, settings, *started_from)
         return self._folder / f"{key}.safetensors"
 
     def _pairs_path(self, document: Document, method: MethodConfig) -> Path:

@@ -1,55 +1,73 @@
 """How often a word stands in everyday texts of a text's language, by wordfreq's counts.
 
 Knows languages and counts only. A text's language is the one whose commonest words make up most of
-its words; where words are not told apart by spaces, letters stand for them.
+its words.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import NamedTuple
 
-from wordfreq import available_languages, top_n_list, word_frequency
+from wordfreq import available_languages, get_frequency_dict, get_frequency_list, top_n_list
+
+from app.lift.stemming import WORD, is_pair, without_accents
 
 Frequency = Callable[[str], float]
 """Share of everyday words that are this one."""
 
-_UNCOUNTABLE = {"ja", "ko", "zh"}
-"""Languages that wordfreq cuts into words with the help of programs that are not here."""
+_UNSPACED = {"ja", "ko", "zh"}
+"""Languages whose words wordfreq finds with the help of programs that are not here."""
+_PAIR_FREQUENCY = 3e-4
+"""Of any two letters, where no spaces part words."""
+_NUMBER_FREQUENCY = 1e-5
+"""Of a word with digits; that of a year of our time, most others are rarer."""
 _NUM_COMMONEST = 60
 _READ_CHARACTERS = 20_000
 """So much of a text tells its language."""
-_LEAST_FREQUENCY = 1e-9
-"""Of any word; wordfreq knows none that is rarer."""
-_LETTER_FREQUENCY = 1e-3
-"""Of any word in a language without counts: what its letters have, where it has thousands."""
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-"""Letters of scripts without spaces between words; each counts as a word."""
+_NUM_KEPT = 4
+"""Languages whose counts are kept in memory, up to 40 MB each."""
 
 
 def frequency_in(text: str) -> Frequency:
-    """Return what tells how frequent words are in the language of a text."""
+    """Return what tells how frequent words are (`stemming.words_of`) in the language of a text."""
     language = _language(text[:_READ_CHARACTERS])
-    if language in _UNCOUNTABLE:
-        return lambda _: _LETTER_FREQUENCY
-    return partial(_frequency, language)
-
-
-def spaced(word: str) -> Iterator[str]:
-    """Yield a word, or its letters if its script knows no spaces between words."""
-    yield from _UNSPACED.findall(word) or (word,)
+    return lambda word: _frequency(language, word)
 
 
 def _frequency(language: str, word: str) -> float:
-    if _UNSPACED.fullmatch(word):
-        return _LETTER_FREQUENCY
-    return max(word_frequency(word, language), _LEAST_FREQUENCY)
+    if is_pair(word):
+        return _PAIR_FREQUENCY
+    counts = _counts(language)
+    if any(letter.isdigit() for letter in word):
+        return counts.of.get(word, _NUMBER_FREQUENCY)
+    return counts.of.get(word, counts.least)
+
+
+class _Counts(NamedTuple):
+    of: Mapping[str, float]
+    """Of a word without accents: of all words that are written so."""
+    least: float
+    """Of the rarest word; those that are not counted are rarer still."""
+
+
+@lru_cache(maxsize=_NUM_KEPT)
+def _counts(language: str) -> _Counts:
+    counts = Counter[str]()
+    by_word = get_frequency_dict(language)
+    for word, frequency in by_word.items():
+        counts[without_accents(word)] += frequency  # type: ignore[assignment]
+    _forget()
+    return _Counts(dict(counts), min(by_word.values()))
 
 
 def _language(text: str) -> str:
-    words = [each for word in _WORD.findall(text.lower()) for each in spaced(word)]
+    """Return the language of a text; English where nothing tells."""
+    words = Counter(re.findall(WORD, unicodedata.normalize("NFC", text).lower()))
     shares = {
-        language: sum(word in commonest for word in words)
+        language: sum(words[word] for word in commonest)
         for language, commonest in _commonest().items()
     }
     return max(shares, key=lambda language: (shares[language], language == "en"))
@@ -57,7 +75,16 @@ def _language(text: str) -> str:
 
 @cache
 def _commonest() -> Mapping[str, frozenset[str]]:
-    return {
+    """Return the commonest words of each language that is written with spaces."""
+    commonest = {
         language: frozenset(top_n_list(language, _NUM_COMMONEST, wordlist="small"))
-        for language in available_languages("small")
+        for language in available_languages("small").keys() - _UNSPACED
     }
+    _forget()
+    return commonest
+
+
+def _forget() -> None:
+    """Free what wordfreq keeps of each list that it ever read."""
+    for kept in (get_frequency_dict, get_frequency_list, top_n_list):
+        kept.cache_clear()

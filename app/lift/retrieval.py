@@ -10,7 +10,7 @@ from bm25s import BM25
 
 from app.lift.passages import Passage
 from app.lift.relevance import Relevance
-from app.lift.stemming import stems
+from app.lift.stemming import stem, stems, words_of
 
 _LEAST_PIECE_TOKENS = 16  # a shorter beginning of a passage says nothing
 
@@ -29,12 +29,13 @@ class PassageRanking:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self.passages = tuple(passages)
         texts = [passage.text for passage in self.passages]
-        words = stems(texts)
+        words = words_of(texts)
         self.relevance = Relevance(texts, words)
         """Which questions concern the text at all."""
         self._ranking = BM25() if any(words) else None  # it cannot do without a word
         if self._ranking:
-            self._ranking.index(words, show_progress=False)
+            stemmed = [[stem(word) for word in found] for found in words]
+            self._ranking.index(stemmed, show_progress=False)
 
     def ranked(self, question: str, most: int | None = None) -> list[Ranked]:
         """Return the passages, the best first, equals in the document's order; `most` at most."""

@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _OVERLAP = ("least_overlap", 0.6)
-_RELATEDNESS = ("least_relatedness", 0.9)
+_RELATEDNESS = ("least_relatedness", 0.75)
 _JOBS = sa.table("jobs", sa.column("id", sa.String()), sa.column("method", sa.JSON()))
 
 
@@ -22,13 +22,14 @@ def downgrade() -> None:
 
 
 def _rename(old: tuple[str, float], new: tuple[str, float]) -> None:
-    """Rename the setting; where it was set, it gets the new one's value in the presets."""
+    """Rename the setting; what is neither 0 nor 1 gets the new one's value in the presets."""
     connection = op.get_bind()
     (old_name, _), (new_name, usual) = old, new
     for job_id, method in connection.execute(sa.select(_JOBS.c.id, _JOBS.c.method)).all():
         if old_name not in method:
             continue
         renamed = {key: value for key, value in method.items() if key != old_name}
-        renamed[new_name] = usual if method[old_name] else 0.0
+        was = method[old_name]
+        renamed[new_name] = was if was in (0.0, 1.0) else usual
         change = sa.update(_JOBS).where(_JOBS.c.id == job_id).values(method=renamed)
         connection.execute(change)

@@ -126,10 +126,11 @@ def test_keys_come_and_go_without_touching_documents(engine: Engine) -> None:
 
 
 def test_jobs_keep_their_rule_about_related_questions(engine: Engine) -> None:
-    """Under its new name; who read the memory always, still does, and other settings stay."""
+    """Under its new name; all questions or hardly any stay so, and other settings as they were."""
     methods = {
         "old": {"least_overlap": 0.6, "seed": 3},
         "always": {"least_overlap": 0.0},
+        "strict": {"least_overlap": 1.0},
         "none": {},
     }
     _move(engine, command.upgrade, "0001")
@@ -148,8 +149,12 @@ def test_jobs_keep_their_rule_about_related_questions(engine: Engine) -> None:
     with engine.connect() as connection:
         named_back = _methods(connection)
 
-    always = {"least_relatedness": 0.0}
-    assert renamed == {"old": {"least_relatedness": 0.9, "seed": 3}, "always": always, "none": {}}
+    assert renamed == {
+        "old": {"least_relatedness": 0.75, "seed": 3},
+        "always": {"least_relatedness": 0.0},
+        "strict": {"least_relatedness": 1.0},
+        "none": {},
+    }
     assert named_back == methods
 
 

@@ -1,8 +1,9 @@
 """How often words stand in everyday texts: by the language of the text that they are asked of."""
 
 import pytest
+import wordfreq
 
-from app.lift.rarity import frequency_in, spaced
+from app.lift.rarity import frequency_in
 
 ENGLISH = "The wheel of the mill was cut from an oak that stood by the river."
 GERMAN = "Das Rad der Mühle ist aus einer Eiche, die am Fluss stand."
@@ -40,11 +41,36 @@ def test_text_without_a_language_is_taken_for_english(text: str) -> None:
     assert frequency_in(text)("river") == frequency_in(ENGLISH)("river")
 
 
-def test_letters_stand_for_words_where_no_spaces_part_them() -> None:
-    """All of one frequency, in a text of their language and in an English one."""
-    assert list(spaced("水车")) == ["水", "车"]
-    assert list(spaced("mill")) == ["mill"]
-    assert len({frequency_in(each)("水") for each in ("水车由特莎建造。", ENGLISH)}) == 1
+def test_pairs_of_letters_have_one_frequency_in_any_text() -> None:
+    """Where no spaces part words, nobody counted them."""
+    pairs = {
+        frequency_in(text)(pair)
+        for text in ("水车由特莎建造。", ENGLISH)
+        for pair in ("水车", "です")
+    }
+
+    assert len(pairs) == 1
+
+
+def test_spellings_without_accents_are_as_frequent_as_with_them() -> None:
+    """Else whoever leaves them out would ask for rare words only."""
+    german = frequency_in(GERMAN)
+
+    assert german("konnen") > 1000 * german("kqnnen")
+    assert german("konnen") == pytest.approx(
+        sum(wordfreq.word_frequency(word, "de") for word in ("können", "konnen")), rel=0.05
+    )
+
+
+def test_no_more_than_a_few_languages_stay_in_memory() -> None:
+    """Each takes up to 40 MB, and anybody may upload a text in any of them."""
+    texts = (ENGLISH, GERMAN, "La roue du moulin est en chêne.", "Det er et hjul, og det er godt.")
+
+    for text in texts:
+        frequency_in(text)("river")
+
+    assert wordfreq.get_frequency_dict.cache_info().currsize == 0
+    assert wordfreq.get_frequency_list.cache_info().currsize == 0
 
 
 def test_number_is_as_rare_as_its_digits() -> None:

@@ -71,7 +71,9 @@ def load_subject(adapter: Path, text: str, source: BaseSource) -> Subject:
 def _method(adapter: Path, metadata: Mapping[str, str]) -> MethodConfig:
     """Read the settings; one that the file does not name yet has the paper's value."""
     try:
-        return resolve_method("paper", {**json.loads(metadata["method"])})
+        written = {**json.loads(metadata["method"])}
+        written.pop("least_overlap", None)  # of a rule for asking that is no more
+        return resolve_method("paper", written)
     except (KeyError, ValueError, TypeError, InvalidOptionError) as error:
         raise AnalysisError(
             f"the adapter {adapter.name} does not say how it was trained ({error!r}): "
