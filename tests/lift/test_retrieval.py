@@ -89,3 +89,15 @@ def test_the_last_passage_taken_may_lose_its_end() -> None:
         *read("b" * 20),
     ]
     assert passages_context([first, other], read, 40, GAP) == read("a" * 30)
+
+
+def test_passages_are_found_where_no_spaces_part_words() -> None:
+    """By what a sentence shares with the question, not as one long word."""
+    texts = ["水车由特莎建造，轮子是橡木做的。", "磨坊主把面粉卖给城里的面包师。", "洪水冲走了桥。"]
+    starts = [sum(map(len, texts[:number])) for number in range(len(texts))]
+    ranking = PassageRanking(
+        [Passage(text, start) for text, start in zip(texts, starts, strict=True)]
+    )
+
+    assert chinese.ranked("谁买了磨坊主的面粉？")[0].passage.text == texts[1]
+    assert chinese.ranked("什么冲走了桥？")[0].passage.text == texts[2]
