@@ -95,7 +95,7 @@ def test_passages_are_found_where_no_spaces_part_words() -> None:
     """By what a sentence shares with the question, not as one long word."""
     texts = ["水车由特莎建造，轮子是橡木做的。", "磨坊主把面粉卖给城里的面包师。", "洪水冲走了桥。"]
     starts = [sum(map(len, texts[:number])) for number in range(len(texts))]
-    ranking = PassageRanking(
+    chinese = PassageRanking(
         [Passage(text, start) for text, start in zip(texts, starts, strict=True)]
     )
 
