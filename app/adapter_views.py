@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from app.engine.answerer import KeptAdapter, Tier
+from app.engine.kept import KeptAdapter, Tier
 
 Versions = Mapping[tuple[str, str], int]
 """By document and SHA-256, which version of a document's memory an adapter is."""

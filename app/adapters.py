@@ -13,7 +13,9 @@ from sqlalchemy import select
 from app import documents, errors
 from app.adapter_views import EngineAdapters, HeldAdapter, HeldAdapters, Versions
 from app.db import Database
-from app.engine.answerer import AdapterFile, AdaptersFullError, EngineError, KeptAdapter
+from app.engine.answerer import AdapterFile
+from app.engine.errors import AdaptersFullError, EngineError
+from app.engine.kept import KeptAdapter
 from app.models import Adapter, Job
 from app.services import Services
 from app.storage import Store

@@ -10,18 +10,11 @@ from sqlalchemy.orm import Session
 
 from app import adapters, contents, documents, errors, parsing
 from app.documents import Overview
-from app.engine.answerer import (
-    Answerer,
-    Ask,
-    Context,
+from app.engine.answerer import Answerer, Ask, Context, Piece, Reply, Sampling, Speaker, Turn
+from app.engine.errors import (
     EngineBusyError,
     EngineError,
-    Piece,
     QuestionTooLongError,
-    Reply,
-    Sampling,
-    Speaker,
-    Turn,
     UnusableAdapterError,
 )
 from app.evidence import find_evidence

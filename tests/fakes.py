@@ -5,17 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 
-from app.engine.answerer import (
-    AdapterFile,
-    AdaptersFullError,
-    Ask,
-    EngineFailedError,
-    KeptAdapter,
-    Piece,
-    Reply,
-    Tier,
-    TokenLogprob,
-)
+from app.engine.answerer import AdapterFile, Ask, Piece, Reply, TokenLogprob
+from app.engine.errors import AdaptersFullError, EngineFailedError
+from app.engine.kept import KeptAdapter, Tier
 from app.engine.measures import (
     BankMeasures,
     BatchMeasures,

@@ -6,41 +6,17 @@ Values and a protocol only, no torch: routes and their tests need nothing else o
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from app.engine.kept import KeptAdapter
 from app.engine.sources import Composed, Source
 from app.lift.config import MethodConfig
 from app.lift.passages import Passage
 
 if TYPE_CHECKING:
     from app.engine.measures import EngineMeasures
-
-
-class EngineError(Exception):
-    """Base of what the engine refuses."""
-
-
-class EngineFailedError(EngineError):
-    """The model could not answer, for example for lack of memory, or the server is stopping."""
-
-
-class EngineBusyError(EngineError):
-    """As many questions wait as may; ask again in a few seconds."""
-
-
-class QuestionTooLongError(EngineError):
-    """The question does not fit into the window; the message gives both lengths in tokens."""
-
-
-class UnusableAdapterError(EngineError):
-    """The adapter file is damaged or belongs to another base model; the message says which."""
-
-
-class AdaptersFullError(EngineError):
-    """Pinned memories would take more main memory than they may; the message says how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +29,6 @@ class AdapterFile:
     sha256: str
     size_bytes: int = 0
     """Of the file; 0 if nobody has looked."""
-
-
-class Tier(StrEnum):
-    """Where a memory is."""
-
-    COMING = "coming"
-    """Being read from its file."""
-    HOST = "host"
-    """In main memory."""
-    SLOT = "slot"
-    """In a slot, ready to be read by any row at once."""
-    DEVICE = "device"
-    """On the device, of a form that no slot can hold: read by its rows as it is. Counted as if
-    it were in main memory."""
-    FAILED = "failed"
-    """Its file cannot be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAdapter:
-    """What an engine holds of one adapter."""
-
-    sha256: str
-    document_id: str
-    tier: Tier
-    size_bytes: int
-    """Main memory that it takes; 0 until it has come."""
-    num_answers: int
-    """Answers that read it now."""
-    is_pinned: bool
-    last_used_at: datetime
-    """When it was last asked for, or an answer last read it; in UTC."""
-    failure: str | None = None
-    """Why it cannot be used, where it failed."""
 
 
 class Context(StrEnum):

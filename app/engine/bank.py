@@ -1,30 +1,30 @@
 """The adapter bank: memories on their way from a file to a slot, and back to nothing.
 
 A memory is read from its file by a thread of the bank's own, so that no step waits for it, kept in
-main memory, and copied into a slot of the device while somebody wants it. A slot that running rows
-read is never given away. A pinned memory stays in main memory, so that its answers wait for a copy
-at most; its slot is taken only if no other is idle. A memory's key is its file's hash.
+main memory, and copied into a slot of the device while somebody wants it. A pinned memory stays in
+main memory, so that its answers wait for a copy at most; its slot is taken only if no other is
+idle. A memory's key is its file's hash.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
 import structlog
 
 from app.engine.all_slots import Room
-from app.engine.answerer import EngineFailedError, KeptAdapter, Tier
 from app.engine.bank_counts import BankCounts
+from app.engine.bank_threads import BankThreads
 from app.engine.holding import Holding
+from app.engine.kept import KeptAdapter, Tier
 from app.engine.measures import BankMeasures
 from app.engine.pins import Pins
+from app.engine.slot_turns import SlotTurns
 from app.lift.kinds import DocumentMemory
 from app.lift.low_rank import LowRankMemory
 
-_LOADS_AT_ONCE = 4
 _log = structlog.get_logger()
 
 Load = Callable[[], DocumentMemory]
@@ -43,11 +43,10 @@ class Bank:
         self._holdings: OrderedDict[str, Holding] = OrderedDict()
         """The least lately used first."""
         self._pins = Pins(self._holdings, host_bytes)
-        self._free = set(range(slots.num_slots))
-        self._lock = Lock()
         self._counts = BankCounts()
-        self._loading = ThreadPoolExecutor(_LOADS_AT_ONCE, thread_name_prefix="bank-load")
-        self._copying = ThreadPoolExecutor(1, thread_name_prefix="bank-copy")
+        self._turns = SlotTurns(slots.num_slots, self._holdings, self._pins, self._counts)
+        self._lock = Lock()
+        self._threads = BankThreads()
 
     def prepare(self, key: str, document_id: str, load: Load, since: float | None = None) -> Tier:
         """Say where a memory is; one that is nowhere is loaded, once, however many want it.
@@ -157,8 +156,7 @@ class Bank:
 
     def close(self) -> None:
         """End the loading."""
-        for threads in (self._loading, self._copying):
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _kept(self) -> list[KeptAdapter]:
         told = self._holdings.items()
@@ -174,7 +172,7 @@ class Bank:
         since = time.perf_counter() if since is None else since
         if held is None or (held.tier is Tier.FAILED and held.failed_at < since):
             held = Holding(document_id)
-            self._begin(self._loading, key, held, partial(self._load, load))
+            self._threads.load(partial(self._guarded, key, held, partial(self._load, load)))
             self._holdings[key] = held
         elif held.tier is Tier.HOST:
             self._settle(key, held)
@@ -186,19 +184,6 @@ class Bank:
         self._holdings.move_to_end(key)
         held.touch()
 
-    def _begin(
-        self,
-        threads: ThreadPoolExecutor,
-        key: str,
-        held: Holding,
-        work: Callable[[str, Holding], object],
-    ) -> None:
-        """Have a thread work on a memory; no copy waits for a file."""
-        try:
-            threads.submit(self._guarded, key, held, work)
-        except RuntimeError as error:
-            raise EngineFailedError("the server is stopping; ask again when it is back") from error
-
     def _guarded(self, key: str, held: Holding, work: Callable[[str, Holding], object]) -> None:
         """Do a thread's work on a memory; what goes wrong is told to whoever waits for it."""
         try:
@@ -209,8 +194,7 @@ class Bank:
         self._on_change()
 
     def _fail(self, key: str, held: Holding, error: Exception) -> None:
-        if held.slot is not None:
-            self._leave_slot(held)
+        self._turns.take_back(held)
         held.fail(error)
         self._counts.num_failed += 1
         was_pinned = self._pins.lose(key)
@@ -226,10 +210,7 @@ class Bank:
         fitting = self._slots.fitting(memory)
         with self._lock:
             self._counts.load_seconds.add(time.perf_counter() - began)
-            held.memory = memory if fitting else memory.to(self._slots.device)
-            held.fitting = fitting
-            held.num_bytes = sum(weight.nbytes for weight in memory.state_dict().values())
-            held.tier = Tier.HOST if fitting else Tier.DEVICE
+            held.arrive(memory if fitting else memory.to(self._slots.device), fitting)
             if self._pins.are_too_many and self._pins.lose(key):
                 _log.warning("adapter_unpinned", sha256=key, num_bytes=held.num_bytes)
             self._settle(key, held)
@@ -238,16 +219,12 @@ class Bank:
     def _settle(self, key: str, held: Holding) -> None:
         """Go on with a memory that has come: to a slot if one can be had, away if it is unwanted.
 
-        The copy is made by a thread of the bank; until it is, the slot is nobody else's.
+        The copy is made by a thread; until it is, the slot is nobody else's.
         """
         if held.is_leaving and not held.num_rows:
             self._drop(key)
-        elif held.tier is Tier.HOST:
-            slot = self._free_slot(held.fitting)
-            if slot is not None:
-                self._free.remove(slot)
-                held.slot, held.tier = slot, Tier.COMING
-                self._begin(self._copying, key, held, self._copy)
+        elif held.tier is Tier.HOST and self._turns.give(held):
+            self._threads.copy(partial(self._guarded, key, held, self._copy))
 
     def _copy(self, key: str, held: Holding) -> None:
         assert held.memory is not None
@@ -258,25 +235,6 @@ class Bank:
             held.tier = Tier.SLOT
             if held.is_leaving:
                 self._drop(key)
-
-    def _free_slot(self, fitting: range) -> int | None:
-        """Return the first free slot of these: one product reads slots that lie together.
-
-        Where none is, that of the idle memory that was used least lately, of a pinned one in need.
-        """
-        if not self._free.intersection(fitting):
-            idle = [
-                key for key, held in self._holdings.items() if held.slot in fitting and held.is_idle
-            ]
-            if idle:
-                self._counts.num_displaced += 1
-                self._leave_slot(self._holdings[min(idle, key=self._pins.holds)])
-        return min(self._free.intersection(fitting), default=None)
-
-    def _leave_slot(self, held: Holding) -> None:
-        assert held.slot is not None
-        self._free.add(held.slot)
-        held.slot, held.tier = None, Tier.HOST
 
     def _make_room(self, newest: str) -> None:
         """Drop what was used least lately until the others, the pinned and the newest, fit."""
@@ -291,7 +249,6 @@ class Bank:
 
     def _drop(self, key: str) -> None:
         held = self._holdings.pop(key)
-        if held.slot is not None:
-            self._leave_slot(held)
+        self._turns.take_back(held)
         self._pins.lose(key)
         _log.debug("memory_dropped", key=key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from app.engine.answerer import KeptAdapter, Tier
+from app.engine.kept import KeptAdapter, Tier
 from app.engine.measures import SECONDS, BankMeasures, Kept, Tally
 
 

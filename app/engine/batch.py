@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.engine.all_slots import AllSlots
-from app.engine.answerer import EngineBusyError, EngineFailedError
+from app.engine.errors import EngineBusyError, EngineFailedError
 from app.engine.keys_values import Pool
 from app.engine.measures import SECONDS, TOKENS, BatchMeasures, Tally
 from app.engine.memories import reading_of

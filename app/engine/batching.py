@@ -11,18 +11,12 @@ from typing import Any
 import torch
 
 from app.engine.all_slots import slots_for
-from app.engine.answerer import (
-    AdapterFile,
-    Ask,
-    EngineFailedError,
-    KeptAdapter,
-    Piece,
-    Reply,
-    UnusableAdapterError,
-)
+from app.engine.answerer import AdapterFile, Ask, Piece, Reply
 from app.engine.bank import Bank
 from app.engine.batch import Batch, Parts
 from app.engine.device_memory import device_memory
+from app.engine.errors import EngineFailedError, UnusableAdapterError
+from app.engine.kept import KeptAdapter
 from app.engine.keys_values import Pool
 from app.engine.measures import EngineMeasures
 from app.engine.needs import Needs

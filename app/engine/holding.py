@@ -5,7 +5,7 @@ import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from app.engine.answerer import KeptAdapter, Tier
+from app.engine.kept import KeptAdapter, Tier
 from app.lift.kinds import DocumentMemory
 
 
@@ -45,6 +45,12 @@ class Holding:
     def touch(self) -> None:
         """Note that it is used now."""
         self.last_used_at = datetime.now(UTC)
+
+    def arrive(self, memory: DocumentMemory, fitting: range) -> None:
+        """Note that it has come: to main memory, or to the device if no slot can hold it."""
+        self.memory, self.fitting = memory, fitting
+        self.num_bytes = sum(weight.nbytes for weight in memory.state_dict().values())
+        self.tier = Tier.HOST if fitting else Tier.DEVICE
 
     def fail(self, error: Exception) -> None:
         """Keep nothing but the reason."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from app.engine.answerer import Tier
 from app.engine.bank import Bank
+from app.engine.kept import Tier
 from app.engine.keys_values import Prefix
 from app.engine.measures import PrefixMeasures
 from app.engine.prefixes import Prefixes

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.engine.answerer import AdaptersFullError
+from app.engine.errors import AdaptersFullError
 from app.engine.holding import Holding
 
 

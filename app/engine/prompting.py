@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from app.engine.answerer import Ask, Context, QuestionTooLongError
+from app.engine.answerer import Ask, Context
 from app.engine.composing import show_sources
+from app.engine.errors import QuestionTooLongError
 from app.engine.sources import Composed
 from app.lift.base_model import BaseModel
 from app.lift.prompts import (

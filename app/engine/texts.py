@@ -9,7 +9,8 @@ from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
 
-from app.engine.answerer import Ask, EngineFailedError
+from app.engine.answerer import Ask
+from app.engine.errors import EngineFailedError
 from app.engine.recent import Recent
 from app.lift.tokenizing import plain_ids
 

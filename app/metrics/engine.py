@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from prometheus_client import Metric
 from prometheus_client.core import InfoMetricFamily
 
-from app.engine.answerer import Answerer, EngineError
+from app.engine.answerer import Answerer
+from app.engine.errors import EngineError
 from app.engine.measures import BankMeasures, BatchMeasures, DeviceMemory, PrefixMeasures
 from app.metrics.families import counter, counters, gauge, gauges, histogram
 

@@ -8,7 +8,9 @@ from fastapi.testclient import TestClient
 
 from app import documents
 from app.db import Database
-from app.engine.answerer import AdapterFile, EngineFailedError, KeptAdapter, Tier
+from app.engine.answerer import AdapterFile
+from app.engine.errors import EngineFailedError
+from app.engine.kept import KeptAdapter, Tier
 from app.settings import Settings
 from app.storage import Store
 from tests.app.actions import do, fail

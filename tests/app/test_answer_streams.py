@@ -11,7 +11,7 @@ from httpx_sse import EventSource, ServerSentEvent, connect_sse
 
 from app import answering
 from app.db import Database
-from app.engine.answerer import QuestionTooLongError
+from app.engine.errors import QuestionTooLongError
 from app.storage import Store
 from tests.app.live import Live, soon
 from tests.fakes import Babbler, FakeAnswerer, Mute, Stumbler

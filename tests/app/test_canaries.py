@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import intake, questions
 from app.db import Database
-from app.engine.answerer import EngineFailedError
+from app.engine.errors import EngineFailedError
 from app.logs import configure_logging
 from app.storage import Store, StoreError
 from tests.app.live import Live

@@ -12,13 +12,8 @@ from httpx_sse import EventSource, ServerSentEvent, connect_sse
 
 from app import answering
 from app.db import Database
-from app.engine.answerer import (
-    Ask,
-    EngineFailedError,
-    Piece,
-    QuestionTooLongError,
-    Reply,
-)
+from app.engine.answerer import Ask, Piece, Reply
+from app.engine.errors import EngineFailedError, QuestionTooLongError
 from app.storage import Store
 from tests.app.live import Live, soon
 from tests.fakes import Babbler, FakeAnswerer

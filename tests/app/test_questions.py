@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app import attempts, jobs
 from app.db import Database
-from app.engine.answerer import EngineError, QuestionTooLongError, UnusableAdapterError
+from app.engine.errors import EngineError, QuestionTooLongError, UnusableAdapterError
 from app.jobs import Failure
 from app.lift.presets import PRESETS
 from app.main import create_app

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from app.engine.answerer import Ask, Piece, QuestionTooLongError, Reply
+from app.engine.answerer import Ask, Piece, Reply
+from app.engine.errors import QuestionTooLongError
 from app.main import create_app
 from app.settings import Settings
 from app.storage import Store

@@ -230,7 +230,7 @@ def test_cached_decoding_with_memory_equals_uncached(
 
 def test_a_question_longer_than_the_window_is_refused_for_this_model(smollm2: BaseModel) -> None:
     """The engine names both lengths, in this model's own tokens."""
-    from app.engine.answerer import QuestionTooLongError
+    from app.engine.errors import QuestionTooLongError
 
     ask = Ask("why? " * 600, "doc", lambda: "text", METHOD, None, 8)
     with (

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from app.engine.all_slots import Room
-from app.engine.answerer import KeptAdapter, Tier
 from app.engine.bank import Bank
+from app.engine.kept import KeptAdapter, Tier
 from app.engine.slots import Slots
 from app.lift.memory import GatedMemory, HeadShape
 from tests.waiting import wait_until

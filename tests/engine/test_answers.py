@@ -10,16 +10,9 @@ from threading import Event
 import pytest
 import torch
 
-from app.engine.answerer import (
-    AdapterFile,
-    Answerer,
-    Ask,
-    EngineFailedError,
-    QuestionTooLongError,
-    UnusableAdapterError,
-    collect,
-)
+from app.engine.answerer import AdapterFile, Answerer, Ask, collect
 from app.engine.batching import BatchingAnswerer
+from app.engine.errors import EngineFailedError, QuestionTooLongError, UnusableAdapterError
 from app.lift.config import MethodConfig
 from app.lift.generation import generate
 from app.lift.prompts import answering_context, question_prompt

@@ -7,7 +7,8 @@ from threading import Event
 
 import pytest
 
-from app.engine.answerer import EngineFailedError, Tier
+from app.engine.errors import EngineFailedError
+from app.engine.kept import Tier
 from app.lift.memory import GatedMemory
 from tests.engine.banks import ONE, Counted, Making, bring, held, memory, tier
 from tests.waiting import wait_until

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.answerer import Ask, QuestionTooLongError
+from app.engine.answerer import Ask
 from app.engine.composing import fair_shares, show_sources
+from app.engine.errors import QuestionTooLongError
 from app.engine.prompting import Shown, show
 from app.engine.sources import Composed, Source
 from app.lift.config import MethodConfig

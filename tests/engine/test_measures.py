@@ -5,8 +5,10 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from app.engine.answerer import AdapterFile, Answerer, Ask, EngineFailedError, Tier, collect
+from app.engine.answerer import AdapterFile, Answerer, Ask, collect
 from app.engine.apart.answering import ApartAnswerer
+from app.engine.errors import EngineFailedError
+from app.engine.kept import Tier
 from app.engine.measures import Distribution, Tally
 from tests.engine.banks import ONE, Making, bring
 from tests.waiting import wait_until

@@ -9,8 +9,9 @@ from threading import Lock
 import pytest
 import torch
 
-from app.engine.answerer import AdaptersFullError, Tier
 from app.engine.bank import Bank
+from app.engine.errors import AdaptersFullError
+from app.engine.kept import Tier
 from app.engine.slots import Slots
 from app.lift.memory import GatedMemory
 from tests.engine.banks import (

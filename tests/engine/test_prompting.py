@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.answerer import Ask, Context, QuestionTooLongError, Speaker, Turn
+from app.engine.answerer import Ask, Context, Speaker, Turn
+from app.engine.errors import QuestionTooLongError
 from app.engine.prompting import show
 from app.lift.config import MethodConfig
 from app.lift.passages import Passage

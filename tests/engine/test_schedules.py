@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.engine.all_slots import low_rank_slots_for
-from app.engine.answerer import AdapterFile, AdaptersFullError, Ask, Tier, collect
+from app.engine.answerer import AdapterFile, Ask, collect
 from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.engine.errors import AdaptersFullError
+from app.engine.kept import Tier
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.config import MethodConfig
 from app.lift.kinds import DocumentMemory

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from app.engine.all_slots import AllSlots
-from app.engine.answerer import Tier
 from app.engine.bank import Bank
+from app.engine.kept import Tier
 from app.engine.low_rank_slots import LayerSize, LowRankSlots
 from app.engine.slots import Slots
 from app.lift.kinds import DocumentMemory

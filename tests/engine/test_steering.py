@@ -12,17 +12,10 @@ from threading import Event
 
 import pytest
 
-from app.engine.answerer import (
-    AdapterFile,
-    AdaptersFullError,
-    Answerer,
-    Ask,
-    KeptAdapter,
-    Tier,
-    UnusableAdapterError,
-    collect,
-)
+from app.engine.answerer import AdapterFile, Answerer, Ask, collect
 from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.engine.errors import AdaptersFullError, UnusableAdapterError
+from app.engine.kept import KeptAdapter, Tier
 from tests.engine.conftest import path_of
 from tests.tiny import tiny_base
 from tests.waiting import wait_until

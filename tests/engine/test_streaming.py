@@ -12,7 +12,6 @@ from app.engine.answerer import (
     AdapterFile,
     Answerer,
     Ask,
-    EngineFailedError,
     Piece,
     Reply,
     Sampling,
@@ -21,6 +20,7 @@ from app.engine.answerer import (
     collect,
 )
 from app.engine.batching import BatchingAnswerer
+from app.engine.errors import EngineFailedError
 from app.lift.prompts import answering_context, question_prompt
 from tests.lift.conftest import TEXT
 from tests.waiting import wait_until

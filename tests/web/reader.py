@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from threading import Event
 
-from app.engine.answerer import Ask, Context, EngineFailedError, Piece, Reply
+from app.engine.answerer import Ask, Context, Piece, Reply
+from app.engine.errors import EngineFailedError
 from tests.fakes import FakeAnswerer, _composed
 
 FROM_MEMORY = (

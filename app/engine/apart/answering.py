@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from app.engine.answerer import AdapterFile, Ask, EngineFailedError, KeptAdapter, Piece, Reply
+from app.engine.answerer import AdapterFile, Ask, Piece, Reply
 from app.engine.apart.keeping import Keeper, Patience, Start
 from app.engine.apart.messages import Load, sendable_file
 from app.engine.apart.pinning import Pinning
+from app.engine.errors import EngineFailedError
+from app.engine.kept import KeptAdapter
 from app.engine.measures import EngineMeasures
 
 _MEASURING_SECONDS = 2.0

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import structlog
 
-from app.engine.answerer import EngineFailedError
 from app.engine.apart.link import STARTING_AGAIN, Link
 from app.engine.apart.messages import Alive, Load, Loaded, NotLoaded
+from app.engine.errors import EngineFailedError
 from app.lift.errors import BaseModelError
 
 _STOPPING = "the server is stopping; ask again when it is back"

@@ -13,8 +13,9 @@ from threading import Event, Lock
 
 import structlog
 
-from app.engine.answerer import AdapterFile, EngineFailedError
+from app.engine.answerer import AdapterFile
 from app.engine.apart.messages import Lent, NotLent, WantedFile, WantedText
+from app.engine.errors import EngineFailedError
 
 _NUM_THREADS = 4
 """The engine reads one text and two files at the same time."""

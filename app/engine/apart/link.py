@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from app.engine.answerer import Ask, EngineFailedError, KeptAdapter, Piece, Reply
+from app.engine.answerer import Ask, Piece, Reply
 from app.engine.apart.lending import Lender
 from app.engine.apart.messages import (
     MOST_UNREAD,
@@ -31,6 +31,8 @@ from app.engine.apart.messages import (
     WantedText,
     sendable,
 )
+from app.engine.errors import EngineFailedError
+from app.engine.kept import KeptAdapter
 from app.engine.measures import EngineMeasures
 
 STARTING_AGAIN: Final = "the engine stopped and is started again; ask again in a few seconds"

@@ -9,14 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from app.engine.answerer import (
-    AdapterFile,
-    Ask,
-    EngineError,
-    KeptAdapter,
-    Piece,
-    Reply,
-)
+from app.engine.answerer import AdapterFile, Ask, Piece, Reply
+from app.engine.errors import EngineError
+from app.engine.kept import KeptAdapter
 from app.engine.measures import EngineMeasures
 
 NOBODY: Final = 0

@@ -12,14 +12,11 @@ from typing import Final
 
 import structlog
 
-from app.engine.answerer import (
-    AdapterFile,
-    AdaptersFullError,
-    EngineFailedError,
-    Tier,
-)
+from app.engine.answerer import AdapterFile
 from app.engine.apart.link import Link
 from app.engine.apart.messages import sendable_file
+from app.engine.errors import AdaptersFullError, EngineFailedError
+from app.engine.kept import Tier
 
 _LOOK_SECONDS: Final = 0.1
 _log = structlog.get_logger()

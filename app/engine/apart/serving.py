@@ -8,7 +8,7 @@ from threading import Event, Lock, Semaphore, Thread
 
 import structlog
 
-from app.engine.answerer import AdapterFile, Answerer, Ask, EngineError, EngineFailedError
+from app.engine.answerer import AdapterFile, Answerer, Ask
 from app.engine.apart.borrowing import Borrower
 from app.engine.apart.breathing import BREATH_SECONDS
 from app.engine.apart.messages import (
@@ -30,6 +30,7 @@ from app.engine.apart.messages import (
     ToEngine,
 )
 from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.engine.errors import EngineError, EngineFailedError
 from app.lift.base_model import load_base_model
 
 _log = structlog.get_logger()

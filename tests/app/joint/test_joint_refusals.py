@@ -10,13 +10,11 @@ from fastapi.testclient import TestClient
 from app.callers import Limits
 from app.clock import new_id
 from app.db import Database
-from app.engine.answerer import (
-    Ask,
+from app.engine.answerer import Ask, Piece, Reply
+from app.engine.errors import (
     EngineBusyError,
     EngineFailedError,
-    Piece,
     QuestionTooLongError,
-    Reply,
     UnusableAdapterError,
 )
 from app.errors import TooManyAsksError

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.engine.answerer import EngineFailedError, QuestionTooLongError, UnusableAdapterError
+from app.engine.errors import EngineFailedError, QuestionTooLongError, UnusableAdapterError
 from tests.app.openai.conftest import USER, Chat
 from tests.fakes import FakeAnswerer
 

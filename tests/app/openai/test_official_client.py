@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from openai import AsyncOpenAI, OpenAI
 
 from app.db import Database
-from app.engine.answerer import EngineFailedError, QuestionTooLongError
+from app.engine.errors import EngineFailedError, QuestionTooLongError
 from app.main import create_app
 from app.settings import Settings
 from app.storage import Store

@@ -12,20 +12,10 @@ from random import Random
 import psutil
 import pytest
 
-from app.engine.answerer import (
-    AdapterFile,
-    Answerer,
-    Ask,
-    Context,
-    EngineBusyError,
-    EngineFailedError,
-    Piece,
-    Reply,
-    Sampling,
-    collect,
-)
+from app.engine.answerer import AdapterFile, Answerer, Ask, Context, Piece, Reply, Sampling, collect
 from app.engine.apart.answering import ApartAnswerer
 from app.engine.batching import BatchingAnswerer
+from app.engine.errors import EngineBusyError, EngineFailedError
 from app.engine.sources import Source
 from app.lift.passages import Passage
 from app.storage import DamagedFileError, StoreError

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.engine.answerer import AdapterFile, Ask, EngineFailedError, Tier, collect
+from app.engine.answerer import AdapterFile, Ask, collect
+from app.engine.errors import EngineFailedError
+from app.engine.kept import Tier
 from app.lift.adapter import most_memory_bytes
 from tests.embedded.test_child import is_gone
 from tests.engine.conftest import path_of

@@ -13,10 +13,10 @@ from threading import Event, Thread
 import pytest
 
 from app.embedded.child import Child
-from app.engine.answerer import EngineFailedError
 from app.engine.apart.answering import ApartAnswerer
 from app.engine.apart.keeping import Patience
 from app.engine.apart.messages import Load, Loaded, NotLoaded
+from app.engine.errors import EngineFailedError
 from app.lift.errors import BaseModelError
 from tests.embedded.test_child import is_gone
 from tests.engine.engines import is_running, load_of, start_on_one_core

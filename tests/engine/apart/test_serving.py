@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from app.engine.answerer import Ask, EngineFailedError, Piece
+from app.engine.answerer import Ask, Piece
 from app.engine.apart.messages import Alive, Asked, Called, Loaded, Refused, sendable
 from app.engine.apart.serving import Serving
 from app.engine.batching import BatchingAnswerer
+from app.engine.errors import EngineFailedError
 from app.lift.config import MethodConfig
 from app.logs import configure_logging
 from tests.fakes import FakeAnswerer

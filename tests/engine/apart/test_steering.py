@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.answerer import (
-    AdapterFile,
-    AdaptersFullError,
-    Ask,
-    Tier,
-)
+from app.engine.answerer import AdapterFile, Ask
 from app.engine.apart.answering import ApartAnswerer
 from app.engine.batching import BatchingAnswerer
+from app.engine.errors import AdaptersFullError
+from app.engine.kept import Tier
 from tests.engine.apart.test_answering import said
 from tests.engine.conftest import QUESTION
 from tests.waiting import wait_until

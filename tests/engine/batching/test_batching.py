@@ -8,14 +8,10 @@ from threading import Event
 
 import pytest
 
-from app.engine.answerer import (
-    EngineBusyError,
-    Piece,
-    Reply,
-    Tier,
-    collect,
-)
+from app.engine.answerer import Piece, Reply, collect
 from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.engine.errors import EngineBusyError
+from app.engine.kept import Tier
 from app.lift.base_model import BaseModel
 from tests.engine.batching.conftest import Making, alone, at_once, said
 from tests.tiny import tiny_base

@@ -10,14 +10,9 @@ from threading import Event
 
 import pytest
 
-from app.engine.answerer import (
-    AdapterFile,
-    Context,
-    EngineFailedError,
-    Sampling,
-    collect,
-)
+from app.engine.answerer import AdapterFile, Context, Sampling, collect
 from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.engine.errors import EngineFailedError
 from tests.engine.batching.conftest import Making, alone, at_once, said
 from tests.lift.conftest import TEXT
 from tests.tiny import tiny_base
