@@ -4,27 +4,17 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from app.client_replies import ClientError, read, read_answer, refusal
 from app.client_views import Answer, Document, QAPair
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _ANSWER_SECONDS = 600.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-
-class ClientError(Exception):
-    """The server refused or is not there; the message is one sentence for a person."""
-
-    def __init__(self, message: str, code: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        """The problem's code, where the server gave one."""
 
 
 class _Created(BaseModel):
@@ -33,15 +23,6 @@ class _Created(BaseModel):
 
 class _Pairs(BaseModel):
     data: list[QAPair]
-
-
-class _Delta(BaseModel):
-    text: str
-
-
-class _Problem(BaseModel):
-    detail: str
-    code: str | None = None
 
 
 class _Page(BaseModel):
@@ -105,18 +86,18 @@ class Client:
             data={name: value for name, value in fields.items() if value is not None},
             files={"file": (filename, file)},
         )
-        return _read(_Created, response).id
+        return read(_Created, response).id
 
     def get(self, document_id: str) -> Document:
         """Return one document as it stands now."""
-        return _read(Document, self._call("GET", _path(document_id)))
+        return read(Document, self._call("GET", _path(document_id)))
 
     def documents(self) -> Iterator[Document]:
         """Go through all documents, in the server's order."""
         cursor: str | None = None
         while True:
             params = {} if cursor is None else {"cursor": cursor}
-            page = _read(_Page, self._call("GET", "/documents", params=params))
+            page = read(_Page, self._call("GET", "/documents", params=params))
             yield from page.data
             cursor = page.next_cursor
             if cursor is None:
@@ -131,11 +112,11 @@ class Client:
 
     def cancel(self, document_id: str) -> Document:
         """Stop a document's training, or take it out of the queue."""
-        return _read(Document, self._call("POST", f"{_path(document_id)}/cancel"))
+        return read(Document, self._call("POST", f"{_path(document_id)}/cancel"))
 
     def retry(self, document_id: str) -> Document:
         """Let a failed or cancelled training go on where it was."""
-        return _read(Document, self._call("POST", f"{_path(document_id)}/retry"))
+        return read(Document, self._call("POST", f"{_path(document_id)}/retry"))
 
     def relift(
         self,
@@ -149,12 +130,12 @@ class Client:
         wish = {"options": dict(options or {}), "priority": priority}
         if preset is not None:
             wish["preset"] = preset
-        return _read(Document, self._call("POST", f"{_path(document_id)}/relift", json=wish))
+        return read(Document, self._call("POST", f"{_path(document_id)}/relift", json=wish))
 
     def ask(self, document_id: str, question: str, **wishes: Any) -> Answer:
         """Ask one question; `wishes` are further fields of it, sent unless they are None."""
         body = _without_none(wishes | {"question": question})
-        return _read(Answer, self._call("POST", f"{_path(document_id)}/ask", json=body))
+        return read(Answer, self._call("POST", f"{_path(document_id)}/ask", json=body))
 
     def ask_streamed(
         self, document_id: str, question: str, **wishes: Any
@@ -168,8 +149,8 @@ class Client:
         ):
             if not response.is_success:
                 response.read()
-                raise _refusal(response)
-            yield from _read_answer(response)
+                raise refusal(response)
+            yield from read_answer(response)
 
     def text(self, document_id: str) -> str:
         """Return a document's text."""
@@ -177,7 +158,7 @@ class Client:
 
     def qa_pairs(self, document_id: str) -> list[QAPair]:
         """Return the pairs that were written about a document."""
-        return _read(_Pairs, self._call("GET", f"{_path(document_id)}/qa-pairs")).data
+        return read(_Pairs, self._call("GET", f"{_path(document_id)}/qa-pairs")).data
 
     def delete(self, document_id: str) -> None:
         """Remove a document and all that was made of it."""
@@ -187,7 +168,7 @@ class Client:
         with self._reaching():
             response = self._http.request(method, path, **request)
         if not response.is_success:
-            raise _refusal(response)
+            raise refusal(response)
         return response
 
     @contextmanager
@@ -211,48 +192,5 @@ def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _read_answer(response: httpx.Response) -> Iterator[str | Answer]:
-    for event, data in _events(response.iter_text()):
-        match event:
-            case "answer.delta":
-                yield _parse(_Delta, data, response).text
-            case "answer.done":
-                yield _parse(Answer, data, response)
-                return
-            case "error":
-                problem = _parse(_Problem, data, response)
-                raise ClientError(problem.detail, problem.code)
-    raise ClientError(f"what answers at {response.url} is not a LIFT server")
-
-
-def _events(pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Give the names and data of server-sent events; only line feeds end a line here."""
-    rest = ""
-    for piece in pieces:
-        *blocks, rest = (rest + piece).split("\n\n")
-        for block in blocks:
-            fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
-            yield fields.get("event", ""), fields.get("data", "")
-
-
 def _path(document_id: str) -> str:
     return f"/documents/{quote(document_id, safe='')}"
-
-
-def _read(model: type[ModelT], response: httpx.Response) -> ModelT:
-    return _parse(model, response.content, response)
-
-
-def _parse(model: type[ModelT], data: str | bytes, response: httpx.Response) -> ModelT:
-    try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        raise ClientError(f"what answers at {response.url} is not a LIFT server") from error
-
-
-def _refusal(response: httpx.Response) -> ClientError:
-    try:
-        problem = response.json()
-        return ClientError(problem.get("detail") or problem["title"], problem.get("code"))
-    except (ValueError, KeyError, AttributeError):
-        return ClientError(f"the server answered {response.status_code} {response.reason_phrase}")

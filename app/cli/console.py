@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from app.client import ClientError
+from app.client_replies import ClientError
 
 _TABLE_WIDTH = 150
 _INTERRUPTED = 130  # as a shell tells it

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from app.cli.environment import read_settings
 from app.cli.lifting import show_lifting
-from app.client import Client, ClientError
+from app.client import Client
+from app.client_replies import ClientError
 from app.client_views import Document
 from app.demo.measuring import ask_all, measure
 from app.demo.report import report

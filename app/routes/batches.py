@@ -5,7 +5,8 @@ from fastapi import APIRouter, Response
 from app import batches, outbox
 from app.batch_views import DocumentBatch
 from app.clock import utc_now
-from app.deps import ArchiveDep, ArchiveOnceDep, CallerDep, MembersDep, ServicesDep, WriterDep
+from app.deps import ArchiveDep, CallerDep, MembersDep, ServicesDep, WriterDep
+from app.once_deps import ArchiveOnceDep
 from app.problems import problem_responses
 from app.uploads import describe_archive
 

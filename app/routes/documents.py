@@ -17,18 +17,11 @@ from app.conditional import (
     tagged,
 )
 from app.db import after_commit
-from app.deps import (
-    CallerDep,
-    ReaderDep,
-    ServicesDep,
-    UploadDep,
-    UploadOnceDep,
-    WriterDep,
-    wait_for_change,
-)
+from app.deps import CallerDep, ReaderDep, ServicesDep, UploadDep, WriterDep, wait_for_change
 from app.document_views import DocumentDetail, DocumentPage, DocumentView
 from app.downloads import DownloadDep
 from app.models import JobState
+from app.once_deps import UploadOnceDep
 from app.pairs import QAPairList
 from app.problems import problem_responses
 from app.uploads import describe_upload

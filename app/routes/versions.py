@@ -6,8 +6,9 @@ from fastapi import APIRouter, Body, Response
 
 from app import outbox, versions
 from app.clock import utc_now
-from app.deps import CallerDep, OnceDep, ServicesDep, WriterDep
+from app.deps import CallerDep, ServicesDep, WriterDep
 from app.document_views import DocumentView
+from app.once_deps import OnceDep
 from app.problems import problem_responses
 from app.schemas import Relift
 

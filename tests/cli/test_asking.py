@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.client import Client, ClientError
+from app.client import Client
+from app.client_replies import ClientError
 from app.client_views import Answer
 from tests.cli.conftest import PlayedServer, lift, problem
 

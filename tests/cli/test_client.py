@@ -2,7 +2,8 @@ import io
 
 import pytest
 
-from app.client import Client, ClientError
+from app.client import Client
+from app.client_replies import ClientError
 from tests.cli.conftest import PlayedServer, document, problem
 
 

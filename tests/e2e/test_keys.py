@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.client import Client, ClientError
+from app.client import Client
+from app.client_replies import ClientError
 from app.db import Database
 from app.models import TrainingUse
 from tests.serving import TINY_OPTIONS, serving, tiny_settings

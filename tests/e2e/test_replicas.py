@@ -14,7 +14,8 @@ import pytest
 
 from app import keys
 from app.callers import Scope
-from app.client import Client, ClientError
+from app.client import Client
+from app.client_replies import ClientError
 from app.clock import utc_now
 from app.key_views import KeyWish
 from tests.faults.installation import WORKER, Installation, free_port
