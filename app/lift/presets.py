@@ -53,7 +53,7 @@ _BALANCED = replace(
     clozes_per_step=4,
     context_share=0.4,
     learning_rate=5e-3,
-    least_relatedness=0.75,
+    least_relatedness=0.85,
 )
 
 PRESETS: Mapping[str, MethodConfig] = MappingProxyType(

@@ -1,15 +1,16 @@
 """How probably does a question concern a document at all? By its words, and by how rare they are.
 
 A question about a passage finds most of its words there. Any other finds words by chance alone:
-everyday ones often, a name hardly ever. A document's odds are those of its best passage, against
-there being so many of them (naive Bayes). A memory also teaches its manner of answering; asked
-about something else, it would lend that to answers it knows nothing of. So methods with a
-`least_relatedness` read it for related questions only. Trains nothing, reads no model.
+everyday ones often, a name hardly ever. A document's odds are the mean of its passages': the
+question is about any of them, one as likely as another (naive Bayes). A memory also teaches its
+manner of answering; asked about something else, it would lend that to answers it knows nothing of.
+So methods with a `least_relatedness` read it for related questions only. Trains nothing, reads no
+model.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Self
 
@@ -22,9 +23,10 @@ _FOUND = 0.8
 _PASSAGE_WORDS = 110
 """Words of a passage. Measured: 110."""
 _ABOUT_TEXTS = (
-    "about according article author describe description discuss discussion document explain "
-    "explanation happen happened main mention mentioned more opinion overview paper passage said "
-    "say story study summarise summarize summary tell text think told whole"
+    "about according article author book chapter contract describe description discuss discussion "
+    "document explain explanation happen happened main manual meeting mention mentioned more "
+    "opinion overview paper passage report said say section story study summarise summarize "
+    "summary tell text think told whole"
 )
 """Words that speak of a text, not of what stands in it: any document may be asked with them."""
 _ASKING = (
@@ -86,7 +88,14 @@ class Relevance:
             none_found += missed
             for place in self._places.get(stemmed, ()):
                 gains[place] += found - missed
-        return none_found + max(gains.values(), default=0.0) - math.log(self._num_passages)
+        return none_found + self._log_mean(gains.values())
+
+    def _log_mean(self, gains: Collection[float]) -> float:
+        """Return the logarithm of the mean odds of all passages; those without words gain 0."""
+        most = max(gains, default=0.0)
+        without = (self._num_passages - len(gains)) * math.exp(-most)
+        odds = sum(math.exp(gain - most) for gain in gains) + without
+        return most + math.log(odds / self._num_passages)
 
 
 @cache

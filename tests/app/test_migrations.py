@@ -150,7 +150,7 @@ def test_jobs_keep_their_rule_about_related_questions(engine: Engine) -> None:
         named_back = _methods(connection)
 
     assert renamed == {
-        "old": {"least_relatedness": 0.75, "seed": 3},
+        "old": {"least_relatedness": 0.85, "seed": 3},
         "always": {"least_relatedness": 0.0},
         "strict": {"least_relatedness": 1.0},
         "none": {},

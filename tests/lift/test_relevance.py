@@ -6,6 +6,7 @@ import pytest
 
 from app.lift.presets import PRESETS
 from app.lift.relevance import Relevance
+from app.lift.stemming import words_of
 from app.samples import SAMPLE_NAMES, load_sample
 
 TEXT = "The mill at Orrin was built by Tessa Vaal. Its wheel was cut from a single oak in 1832."
@@ -92,10 +93,30 @@ def test_more_passages_hold_words_by_chance_more_often(mill: Relevance) -> None:
 
 
 @pytest.mark.parametrize(
+    "question", ["Was it built by a man?", "Whose wheel?", "A tin oak?", "Tin?"]
+)
+def test_odds_are_the_mean_of_the_passages(question: str) -> None:
+    """The question is about one of them, whichever: several that fit say more than the best one."""
+    passages = [TEXT, "A single man had built it.", "It was of no use."]
+    odds = [_odds([passage], question) for passage in passages]
+
+    assert _odds(passages, question) == pytest.approx(sum(odds) / len(odds))
+    assert _odds(passages * 2, question) == pytest.approx(_odds(passages, question))
+
+
+def _odds(passages: list[str], question: str) -> float:
+    probability = Relevance(passages, words_of(passages)).probability(question)
+    return probability / (1 - probability)
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "Summarise the document.",
         "What is this text about?",
+        "What is this book about?",
+        "Summarise the whole meeting.",
+        "What does the contract say?",
         "Tell me more.",
         "Who were they?",
         "Why doesn't it?",

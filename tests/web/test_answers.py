@@ -30,7 +30,7 @@ def test_unrelated_question_is_answered_without_the_memory_and_says_so(
     page: Page, shelf: Shelf
 ) -> None:
     """No bar stands there, but the reason."""
-    page.goto(f"/#/{shelf.make_ready('kitepost', HELPS, least_relatedness=0.75)}")
+    page.goto(f"/#/{shelf.make_ready('kitepost', HELPS, least_relatedness=0.85)}")
     ask(page, "What is the capital of Japan?")
 
     expect(
