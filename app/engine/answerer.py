@@ -1,6 +1,7 @@
 """The border between the service and the engine: what is asked, what comes back.
 
-Values and a protocol only, no torch: routes and their tests need nothing else of the engine.
+Values and a protocol only, no torch: with `errors` and `kept`, all that routes and their tests need
+of the engine.
 """
 
 from collections.abc import Callable, Iterator

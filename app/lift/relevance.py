@@ -23,12 +23,13 @@ _FOUND = 0.8
 _PASSAGE_WORDS = 110
 """Words of a passage. Measured: 110."""
 _ABOUT_TEXTS = (
-    "about according article author book chapter contract describe description discuss discussion "
-    "document explain explanation happen happened main manual meeting mention mentioned more "
-    "opinion overview paper passage report said say section story study summarise summarize "
-    "summary tell text think told whole"
+    "about according article author describe description discuss discussion document explain "
+    "explanation happen happened main mention mentioned more opinion overview paper passage said "
+    "say story study summarise summarize summary tell text think told whole"
 )
 """Words that speak of a text, not of what stands in it: any document may be asked with them."""
+_KINDS_OF_TEXTS = frozenset("book chapter contract manual meeting report section".split())
+"""Words that do so where they stand alone: `Summarise the meeting.`"""
 _ASKING = (
     "am any been can could did do does done had has have he her him his how i many may me might "
     "much my one our shall she should some them us we were what when where which who whom whose "
@@ -65,12 +66,14 @@ class Relevance:
 
         1 for a question without any word of content, such as `Why?`.
         """
+        words = {word for word in words_of([question])[0] if stem(word) not in _empty()}
+        if words <= _KINDS_OF_TEXTS:
+            return 1.0
         asked = defaultdict[str, set[str]](set)
-        for word in words_of([question])[0]:
-            if (stemmed := stem(word)) not in _empty():
-                asked[stemmed].add(word)
-        chances = {stemmed: self._chance(stemmed, words) for stemmed, words in asked.items()}
-        return _logistic(self._log_odds(chances)) if chances else 1.0
+        for word in words:
+            asked[stem(word)].add(word)
+        chances = {stemmed: self._chance(stemmed, forms) for stemmed, forms in asked.items()}
+        return _logistic(self._log_odds(chances))
 
     def _chance(self, stemmed: str, asked: set[str]) -> float:
         """Return how probably a passage about anything holds a stem, `_FOUND` at most.
@@ -91,11 +94,14 @@ class Relevance:
         return none_found + self._log_mean(gains.values())
 
     def _log_mean(self, gains: Collection[float]) -> float:
-        """Return the logarithm of the mean odds of all passages; those without words gain 0."""
+        """Return what the odds gain in the mean of all passages, as a logarithm as the gains are.
+
+        Passages without any of the question's words gain nothing, and have no entry.
+        """
         most = max(gains, default=0.0)
         without = (self._num_passages - len(gains)) * math.exp(-most)
-        odds = sum(math.exp(gain - most) for gain in gains) + without
-        return most + math.log(odds / self._num_passages)
+        total = sum(math.exp(gain - most) for gain in gains) + without
+        return most + math.log(total / self._num_passages)
 
 
 @cache

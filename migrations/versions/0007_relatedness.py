@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _OVERLAP = ("least_overlap", 0.6)
-_RELATEDNESS = ("least_relatedness", 0.85)
+_RELATEDNESS = ("least_relatedness", 0.75)
 _JOBS = sa.table("jobs", sa.column("id", sa.String()), sa.column("method", sa.JSON()))
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -133,29 +133,36 @@ def test_jobs_keep_their_rule_about_related_questions(engine: Engine) -> None:
         "strict": {"least_overlap": 1.0},
         "none": {},
     }
-    _move(engine, command.upgrade, "0001")
-    with engine.begin() as connection:
-        for name, method in methods.items():
-            for row in _OLD_ROWS[:2]:
-                connection.execute(text(row.replace("_1'", f"_{name}'")))
-            row = {"id": f"doc_{name}", "method": json.dumps(method)}
-            connection.execute(text("UPDATE documents SET method = :method WHERE id = :id"), row)
-    _move(engine, command.upgrade, "0006")
+    _make_jobs(engine, methods)
 
     _move(engine, command.upgrade, "0007")
-    with engine.connect() as connection:
-        renamed = _methods(connection)
+    renamed = _methods(engine)
     _move(engine, command.downgrade, "0006")
-    with engine.connect() as connection:
-        named_back = _methods(connection)
 
     assert renamed == {
-        "old": {"least_relatedness": 0.85, "seed": 3},
+        "old": {"least_relatedness": 0.75, "seed": 3},
         "always": {"least_relatedness": 0.0},
         "strict": {"least_relatedness": 1.0},
         "none": {},
     }
-    assert named_back == methods
+    assert _methods(engine) == methods
+
+
+def test_jobs_with_the_presets_rule_ask_for_what_presets_ask_now(engine: Engine) -> None:
+    """What somebody chose otherwise stays as it is."""
+    methods = {
+        "usual": {"least_relatedness": 0.75, "seed": 3},
+        "chosen": {"least_relatedness": 0.5},
+        "none": {},
+    }
+    _make_jobs(engine, methods)
+
+    _move(engine, command.upgrade, "0008")
+    raised = _methods(engine)
+    _move(engine, command.downgrade, "0007")
+
+    assert raised == methods | {"usual": {"least_relatedness": 0.85, "seed": 3}}
+    assert _methods(engine) == methods
 
 
 def test_newest_schema_is_what_the_models_say(engine: Engine) -> None:
@@ -208,8 +215,21 @@ def _rows(connection: Connection) -> list[object]:
     return [row for query in queries for row in connection.execute(query).mappings().all()]
 
 
-def _methods(connection: Connection) -> dict[str, object]:
-    jobs = connection.execute(text("SELECT document_id, method FROM jobs")).all()
+def _make_jobs(engine: Engine, methods: Mapping[str, object]) -> None:
+    """Make a job with each of these settings, as the first schema has them, and go on to 0006."""
+    _move(engine, command.upgrade, "0001")
+    with engine.begin() as connection:
+        for name, method in methods.items():
+            for row in _OLD_ROWS[:2]:
+                connection.execute(text(row.replace("_1'", f"_{name}'")))
+            row = {"id": f"doc_{name}", "method": json.dumps(method)}
+            connection.execute(text("UPDATE documents SET method = :method WHERE id = :id"), row)
+    _move(engine, command.upgrade, "0006")
+
+
+def _methods(engine: Engine) -> dict[str, object]:
+    with engine.connect() as connection:
+        jobs = connection.execute(text("SELECT document_id, method FROM jobs")).all()
     read = {name: json.loads(row) if isinstance(row, str) else row for name, row in jobs}
     return {name.removeprefix("doc_"): method for name, method in read.items()}
 

@@ -139,12 +139,22 @@ def test_text_without_words_is_about_nothing(text: str) -> None:
 
 
 def test_question_as_long_as_a_book_has_a_probability(mill: Relevance) -> None:
-    """Its odds are beyond what a float's exponential takes."""
+    """Its odds are beyond what a float's exponential takes, for the document and against it."""
     words = [f"{first}{second}ulor" for first in "bcdfghjklm" for second in "aeiouy" * 20]
     stranger = " ".join(word * (1 + place // 60) for place, word in enumerate(words))
+    rare = " ".join(f"zq{first}{second}tor" for first in "bcdfghjk" for second in "bcdfghjk")
 
     assert mill.probability(stranger) == pytest.approx(0.0)
-    assert mill.probability(f"{TEXT} " * 200) == pytest.approx(1.0)
+    assert Relevance.of(rare).probability(rare) == pytest.approx(1.0)
+
+
+def test_kinds_of_texts_count_beside_other_words(mill: Relevance) -> None:
+    """A contract is asked for its signer by the word contract, and a contraction is none."""
+    others = [f"Paragraph {number} is of rules for the use of rooms. " * 8 for number in range(60)]
+    contract = Relevance.of("\n\n".join(["Anna Zeller signed this contract.", *others]))
+
+    assert contract.probability("Who signed the contract?") > LEAST
+    assert mill.probability("What is a contraction?") < 0.5
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
