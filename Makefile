@@ -85,6 +85,7 @@ bench: $(VENV)/.dev  ## Measure speed, as ratios within one run
 	$(BIN)/python -m tests.benchmarks.apart
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.listing
+	$(BIN)/python -m tests.benchmarks.recipes
 
 serve: $(VENV)/.runtime  ## Start the server on http://127.0.0.1:8000
 	$(BIN)/lift serve
