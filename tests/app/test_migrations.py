@@ -125,43 +125,52 @@ def test_keys_come_and_go_without_touching_documents(engine: Engine) -> None:
     assert not tables & {"api_keys", "training_use", "idempotency_keys"}
 
 
-def test_jobs_keep_their_rule_about_related_questions(engine: Engine) -> None:
-    """Under its new name; all questions or hardly any stay so, and other settings as they were."""
-    methods = {
-        "old": {"least_overlap": 0.6, "seed": 3},
-        "always": {"least_overlap": 0.0},
-        "strict": {"least_overlap": 1.0},
-        "none": {},
-    }
+@pytest.mark.parametrize(
+    ("revision", "methods", "moved"),
+    [
+        pytest.param(
+            "0007",
+            {
+                "old": {"least_overlap": 0.6, "seed": 3},
+                "always": {"least_overlap": 0.0},
+                "strict": {"least_overlap": 1.0},
+                "none": {},
+            },
+            {
+                "old": {"least_relatedness": 0.75, "seed": 3},
+                "always": {"least_relatedness": 0.0},
+                "strict": {"least_relatedness": 1.0},
+                "none": {},
+            },
+            id="another name",
+        ),
+        pytest.param(
+            "0008",
+            {
+                "usual": {"least_relatedness": 0.75, "seed": 3},
+                "chosen": {"least_relatedness": 0.5},
+                "none": {},
+            },
+            {
+                "usual": {"least_relatedness": 0.85, "seed": 3},
+                "chosen": {"least_relatedness": 0.5},
+                "none": {},
+            },
+            id="another scale",
+        ),
+    ],
+)
+def test_jobs_keep_their_rule_about_related_questions(
+    engine: Engine, revision: str, methods: Mapping[str, object], moved: Mapping[str, object]
+) -> None:
+    """As the presets have it now; what was chosen otherwise, and other settings, stay."""
     _make_jobs(engine, methods)
 
-    _move(engine, command.upgrade, "0007")
-    renamed = _methods(engine)
-    _move(engine, command.downgrade, "0006")
+    _move(engine, command.upgrade, revision)
+    after = _methods(engine)
+    _move(engine, command.downgrade, "-1")
 
-    assert renamed == {
-        "old": {"least_relatedness": 0.75, "seed": 3},
-        "always": {"least_relatedness": 0.0},
-        "strict": {"least_relatedness": 1.0},
-        "none": {},
-    }
-    assert _methods(engine) == methods
-
-
-def test_jobs_with_the_presets_rule_ask_for_what_presets_ask_now(engine: Engine) -> None:
-    """What somebody chose otherwise stays as it is."""
-    methods = {
-        "usual": {"least_relatedness": 0.75, "seed": 3},
-        "chosen": {"least_relatedness": 0.5},
-        "none": {},
-    }
-    _make_jobs(engine, methods)
-
-    _move(engine, command.upgrade, "0008")
-    raised = _methods(engine)
-    _move(engine, command.downgrade, "0007")
-
-    assert raised == methods | {"usual": {"least_relatedness": 0.85, "seed": 3}}
+    assert after == moved
     assert _methods(engine) == methods
 
 
