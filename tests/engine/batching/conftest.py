@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 import pytest
@@ -18,6 +19,7 @@ from app.engine.answerer import (
     collect,
 )
 from app.engine.batching import BatchingAnswerer, EngineLimits
+from app.engine.kept import Tier
 from app.lift.adapter import Lifted, write_adapter
 from app.lift.base_model import BaseModel
 from app.lift.config import MethodConfig
@@ -25,6 +27,7 @@ from app.lift.kinds import DocumentMemory
 from app.lift.memory import GatedMemory
 from tests.engine.reference import answer_alone
 from tests.lift.conftest import TEXT
+from tests.waiting import wait_until
 
 Making = Callable[..., AdapterFile]
 
@@ -104,12 +107,32 @@ def alone(base: BaseModel, asks: Sequence[Ask]) -> list[tuple[str, float | None]
     return [said(collect(answer_alone(base, each))) for each in asks]
 
 
-def at_once(engine: BatchingAnswerer, asks: Sequence[Ask]) -> list[tuple[str, float | None]]:
-    """Ask everything at once."""
-    with ThreadPoolExecutor(len(asks)) as threads:
-        return [
-            said(reply) for reply in threads.map(lambda each: collect(engine.stream(each)), asks)
-        ]
+def at_once(
+    base: BaseModel, engine: BatchingAnswerer, asks: Sequence[Ask]
+) -> list[tuple[str, float | None]]:
+    """Ask everything at once: no pass begins before all have come, however slow the machine."""
+    with _held_until_all_have_come(base, engine, len(asks)), ThreadPoolExecutor(len(asks)) as pool:
+        return [said(reply) for reply in pool.map(lambda each: collect(engine.stream(each)), asks)]
+
+
+@contextmanager
+def _held_until_all_have_come(
+    base: BaseModel, engine: BatchingAnswerer, num_asked: int
+) -> Iterator[None]:
+    """Hold each pass of the batch until all asked, and no memory is on its way to where it is read.
+
+    What runs together is then the scheduler's choice alone.
+    """
+    have_come = Event()
+
+    def hold(*_: object) -> None:
+        if not have_come.is_set():
+            wait_until(lambda: engine.num_rows == num_asked, 60)
+            have_come.set()
+        wait_until(lambda: all(kept.tier is not Tier.COMING for kept in engine.bank.kept()), 60)
+
+    with base.model.get_input_embeddings().register_forward_pre_hook(hold):
+        yield
 
 
 def said(reply: Reply) -> tuple[str, float | None]:

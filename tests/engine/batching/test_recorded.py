@@ -42,7 +42,7 @@ def test_answers_with_recorded_steps_are_those_given_alone(
     monkeypatch.setattr("app.engine.batching._recorded", recorded)
     monkeypatch.setattr("app.engine.recorded.steps.can_attend", lambda *_: True)
     monkeypatch.setattr("app.engine.paged.varlen_attn", varlen_in_products)
-    said = at_once(start(base), asks)
+    said = at_once(base, start(base), asks)
 
     assert said == expected
     assert max(played) > 1

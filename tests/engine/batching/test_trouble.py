@@ -64,7 +64,7 @@ def test_memory_that_says_no_numbers_fails_alone(
             collect(engine.stream(broken))
 
         assert said(waiting.result(60)) == alone(base, [sound])[0]
-    assert at_once(engine, [sound] * 3) == alone(base, [sound]) * 3
+    assert at_once(base, engine, [sound] * 3) == alone(base, [sound]) * 3
 
 
 def test_all_who_wait_for_a_file_hear_at_once_that_it_failed(
